@@ -1,0 +1,133 @@
+/* The asm backend: a switch is three loads, three stores and an indirect jump, inlined.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ *     coroutine_asm_jump(save, to, action):
+ *
+ *         *save = { stack pointer, frame pointer, address of label 1 }
+ *         stack pointer, frame pointer = to->sp, to->fp
+ *         jump to to->pc           ... which is label 1 of some other coroutine_asm_jump,
+ *     1:  returns the action of whoever jumped here, or coroutine_asm_start on a fresh stack
+ *
+ * Every other register is declared as clobbered. So the compiler saves what is live, on the stack
+ * that is being left, and nothing else: for the enterer and the coroutine that is less than all
+ * that the calling convention calls callee-saved. The frame pointer is moved by hand because
+ * compilers do not let it be clobbered. Nothing is pushed, so the red zone below the stack pointer
+ * is safe.
+ *
+ * A jump rather than a return, as the return predictor of the processor pairs calls with returns
+ * and would be wrong at each switch; an indirect jump is predicted by its history, and right.
+ *
+ * Left alone: MXCSR and x87 control word (FPCR on aarch64). They are the thread's modes of rounding
+ * and trapping. A coroutine that changes them must put them back before it yields, as it must
+ * before it calls any function; saving them would cost more than the whole switch. Also left alone
+ * is the hardware shadow stack: a process that turns it on needs the ucontext backend and its libc.
+ */
+#ifndef QAIO_COROUTINE_ASM_H
+#define QAIO_COROUTINE_ASM_H
+
+#include "coroutine/coroutine_int.h"
+#include "coroutine/coroutine-sanitizer.h"
+
+#ifdef HAVE_COROUTINE_ASM
+
+/* Where a fresh stack begins: calls coroutine_main with the address it finds in the frame pointer.
+ * Not to be called. */
+void coroutine_asm_start(void);
+
+/* Prepare @co's first entry. Its stack is empty and begins right below the struct. */
+static inline void coroutine_asm_init(Coroutine *co)
+{
+    co->self.sp = co;
+    co->self.fp = co;
+    co->self.pc = (void *)coroutine_asm_start;
+}
+
+#if defined(__x86_64__)
+
+#ifdef __AVX512F__
+#define COROUTINE_ASM_CLOBBER_AVX512                                                              \
+    , "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25",   \
+        "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31", "k1", "k2", "k3", "k4", "k5", "k6", \
+        "k7"
+#else
+#define COROUTINE_ASM_CLOBBER_AVX512
+#endif
+
+static inline __attribute__((always_inline)) CoroutineAction
+coroutine_asm_jump(CoroutinePoint *save, const CoroutinePoint *to, CoroutineAction action)
+{
+    __asm__ volatile("leaq 1f(%%rip), %%rdx\n\t"
+                     "movq %%rsp, 0(%%rdi)\n\t"
+                     "movq %%rbp, 8(%%rdi)\n\t"
+                     "movq %%rdx, 16(%%rdi)\n\t"
+                     "movq 0(%%rsi), %%rsp\n\t"
+                     "movq 8(%%rsi), %%rbp\n\t"
+                     "jmpq *16(%%rsi)\n"
+                     "1:"
+                     : "+a"(action), "+D"(save), "+S"(to)
+                     :
+                     : "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+                       "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+                       "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "st", "st(1)",
+                       "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)", "cc",
+                       "memory" COROUTINE_ASM_CLOBBER_AVX512);
+    return action;
+}
+
+#elif defined(__aarch64__)
+
+static inline __attribute__((always_inline)) CoroutineAction
+coroutine_asm_jump(CoroutinePoint *save, const CoroutinePoint *to, CoroutineAction action)
+{
+    register unsigned long w __asm__("x0") = action;
+    register CoroutinePoint *s __asm__("x1") = save;
+    register const CoroutinePoint *t __asm__("x2") = to;
+
+    /* hint #36 is "bti j": label 1 may be jumped to where branch targets are checked. */
+    __asm__ volatile("adr x3, 1f\n\t"
+                     "mov x4, sp\n\t"
+                     "stp x4, x29, [x1]\n\t"
+                     "str x3, [x1, #16]\n\t"
+                     "ldp x4, x29, [x2]\n\t"
+                     "ldr x3, [x2, #16]\n\t"
+                     "mov sp, x4\n\t"
+                     "br x3\n"
+                     "1:\n\t"
+                     "hint #36"
+                     : "+r"(w), "+r"(s), "+r"(t)
+                     :
+                     : "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14",
+                       "x15", "x16", "x17", "x18", "x19", "x20", "x21", "x22", "x23", "x24", "x25",
+                       "x26", "x27", "x28", "x30", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7",
+                       "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18",
+                       "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29",
+                       "v30", "v31", "cc", "memory");
+    return w;
+}
+
+#else
+#error "There is no asm backend for this processor: configure must not define HAVE_COROUTINE_ASM."
+#endif
+
+/* Run @co until it leaves. */
+static inline __attribute__((always_inline)) CoroutineAction coroutine_asm_enter(Coroutine *co)
+{
+    CoroutineAction action;
+
+    coroutine_sanitize_enter(co);
+    action = coroutine_asm_jump(&co->outer, &co->self, COROUTINE_ENTER);
+    coroutine_sanitize_left(co);
+    return action;
+}
+
+/* Back from @co, on whose stack we are, to its enterer. Returns when it is entered again. */
+static inline __attribute__((always_inline)) void coroutine_asm_leave(Coroutine *co,
+                                                                      CoroutineAction action)
+{
+    coroutine_sanitize_leave(co, action == COROUTINE_TERMINATE);
+    coroutine_asm_jump(&co->self, &co->outer, action);
+    coroutine_sanitize_entered(co);
+}
+
+#endif
+#endif

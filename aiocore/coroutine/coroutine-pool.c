@@ -1,0 +1,174 @@
+/* Where terminated coroutines wait: a stack per thread and one for all, and how much they keep.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ *     create --- pop <--+-------------+--> push --- terminate       per thread, no atomics
+ *                       |  t->pool    |
+ *            up to BATCH^             v when it holds t->pool_keep
+ *                       +-- shared ---+                             all threads, lock-free
+ *     new mapping ------^             +--> unmapped when it holds SHARED_MAX
+ *
+ * The thread's own pool keeps as many as the thread ever had live at once, so what was made is made
+ * once: no cliff, however many. It keeps at least POOL_MIN plus what is announced by
+ * qemu_coroutine_inc_pool_size, and at most POOL_MAX if less is announced. A process that had all
+ * of POOL_MAX live in one thread keeps about two touched pages for each, 128 MiB.
+ *
+ * The shared pool is for coroutines that are created in one thread and terminated in another: the
+ * latter overflows into it and the former finds them there. One list per backend, a Treiber stack:
+ * push by compare-and-swap, and take all by exchange. As nobody pops single elements, an element
+ * that was popped and pushed again in between can do no harm (ABA). Who takes all keeps a batch and
+ * pushes the rest back as one chain; another thread that looks in just then makes a new coroutine.
+ *
+ * Live coroutines are counted per thread as create minus terminate, plus what the thread gave to
+ * the shared pool, minus what it took. So the creator's count comes back as the memory does, and
+ * the sum over all threads stays right.
+ */
+#include "base/osdep.h"
+#include "base/atomic.h"
+#include "coroutine/coroutine_int.h"
+#include "coroutine/coroutine-stack.h"
+
+#define POOL_MIN   64
+#define POOL_MAX   16384
+#define SHARED_MAX 16384
+#define BATCH      64
+
+typedef QSLIST_HEAD(CoroutineList, Coroutine) CoroutineList;
+
+static CoroutineList shared_pool[COROUTINE_BACKENDS];
+static unsigned shared_size;    /* in all lists; atomic; lags behind the lists for a moment */
+static unsigned announced_size; /* sum of qemu_coroutine_inc_pool_size; atomic */
+
+static unsigned pool_keep(CoroutineThread *t)
+{
+    return MAX(MIN(t->live_max, POOL_MAX), POOL_MIN + qatomic_read(&announced_size));
+}
+
+/* Push the chain that begins with @first. */
+static void shared_push(CoroutineList *shared, Coroutine *first)
+{
+    Coroutine *head = qatomic_cmpxchg(&shared->slh_first, NULL, first);
+    Coroutine *last = first;
+
+    if (!head) {
+        return;
+    }
+    while (QSLIST_NEXT(last, pool_next)) {
+        last = QSLIST_NEXT(last, pool_next);
+    }
+    for (;;) {
+        Coroutine *seen;
+
+        last->pool_next.sle_next = head;
+        seen = qatomic_cmpxchg(&shared->slh_first, head, first);
+        if (seen == head) {
+            return;
+        }
+        head = seen;
+    }
+}
+
+/* Move up to BATCH coroutines from the shared pool to @t's, which has none of this backend. */
+static void shared_take(CoroutineThread *t, CoroutineBackend backend)
+{
+    CoroutineList taken;
+    Coroutine *last, *rest;
+    unsigned n = 1;
+
+    if (!qatomic_read(&shared_pool[backend].slh_first)) {
+        return;
+    }
+    QSLIST_MOVE_ATOMIC(&taken, &shared_pool[backend]);
+    last = QSLIST_FIRST(&taken);
+    if (!last) {
+        return;
+    }
+    for (; n < BATCH && QSLIST_NEXT(last, pool_next); n++) {
+        last = QSLIST_NEXT(last, pool_next);
+    }
+    rest = QSLIST_NEXT(last, pool_next);
+    last->pool_next.sle_next = NULL;
+    if (rest) {
+        shared_push(&shared_pool[backend], rest);
+    }
+    qatomic_sub(&shared_size, n);
+    t->pool[backend].slh_first = QSLIST_FIRST(&taken);
+    t->pool_size += n;
+    t->live -= n;
+}
+
+Coroutine *coroutine_pool_refill(CoroutineThread *t)
+{
+    CoroutineBackend backend = t->backend;
+    Coroutine *co;
+
+    /* So that what is kept here is freed when the thread ends. */
+    if (!t->current) {
+        coroutine_thread_init(t);
+    }
+    shared_take(t, backend);
+    co = QSLIST_FIRST(&t->pool[backend]);
+    if (co) {
+        QSLIST_REMOVE_HEAD(&t->pool[backend], pool_next);
+        t->pool_size--;
+        return co;
+    }
+    co = coroutine_stack_new(backend);
+    if (!co) {
+        fprintf(stderr,
+                "qemu_coroutine_create: no memory for a stack with %" PRId64
+                " coroutines live in this thread: %s (see also vm.max_map_count)\n",
+                t->live, g_strerror(errno));
+        abort();
+    }
+    t->created++;
+    return co;
+}
+
+void coroutine_pool_overflow(CoroutineThread *t, Coroutine *co)
+{
+    t->pool_keep = pool_keep(t);
+    if (t->pool_size < t->pool_keep) {
+        QSLIST_INSERT_HEAD(&t->pool[co->backend], co, pool_next);
+        t->pool_size++;
+        return;
+    }
+    if (qatomic_fetch_inc(&shared_size) < SHARED_MAX) {
+        t->live++;
+        QSLIST_INSERT_HEAD_ATOMIC(&shared_pool[co->backend], co, pool_next);
+        return;
+    }
+    qatomic_dec(&shared_size);
+    coroutine_stack_free(co);
+}
+
+void coroutine_pool_drain(CoroutineThread *t)
+{
+    for (int i = 0; i < COROUTINE_BACKENDS; i++) {
+        while (!QSLIST_EMPTY(&t->pool[i])) {
+            Coroutine *co = QSLIST_FIRST(&t->pool[i]);
+
+            QSLIST_REMOVE_HEAD(&t->pool[i], pool_next);
+            coroutine_stack_free(co);
+        }
+    }
+    t->pool_size = 0;
+}
+
+void qemu_coroutine_inc_pool_size(unsigned int n)
+{
+    qatomic_add(&announced_size, n);
+}
+
+void qemu_coroutine_dec_pool_size(unsigned int n)
+{
+    qatomic_sub(&announced_size, n);
+}
+
+QAIO_NOINLINE void qemu_coroutine_pool_stats(CoroutinePoolStats *stats)
+{
+    const CoroutineThread *t = &coroutine_thread;
+
+    stats->created = t->created;
+    stats->live = MAX(t->live, 0);
+    stats->live_max = t->live_max;
+}

@@ -1,0 +1,227 @@
+/* Coroutines: their states, the wake-up queue, and the checks.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ *                            create
+ *                              v         enter (caller = enterer)
+ *     pool ---------------> suspended  -----------------------------> entered
+ *       ^                      ^                                       |  |
+ *       |                      +------------ yield (caller = NULL) ----+  |
+ *       +---------------------------- entry returned (caller = NULL) -----+
+ *
+ * The coroutine that leaves clears caller, and the enterer, going on after the switch, does the
+ * rest: it knows from the action what happened. The enterer keeps t->current; a coroutine never
+ * sets it.
+ */
+#include "base/osdep.h"
+#include "base/atomic.h"
+#include "coroutine/coroutine.h"
+#include "coroutine/coroutine_int.h"
+#include "coroutine/coroutine-asm.h"
+#include "coroutine/coroutine-ucontext.h"
+
+__thread CoroutineThread coroutine_thread = { .backend = COROUTINE_BACKEND_DEFAULT };
+
+/* The thread ends. If a later destructor runs coroutines the thread gets a new leader, and this is
+ * called again. */
+static void coroutine_thread_exit(void *leader)
+{
+    CoroutineThread *t = &coroutine_thread;
+
+    coroutine_pool_drain(t);
+    t->current = NULL;
+    g_free(leader);
+}
+
+static GPrivate coroutine_thread_key = G_PRIVATE_INIT(coroutine_thread_exit);
+
+QAIO_NOINLINE Coroutine *coroutine_thread_init(CoroutineThread *t)
+{
+    /* Not switched to and so not on a stack of its own; exists to be compared with. */
+    Coroutine *leader = g_new0(Coroutine, 1);
+
+    QSIMPLEQ_INIT(&leader->co_queue_wakeup);
+    t->current = leader;
+    g_private_set(&coroutine_thread_key, leader);
+    return leader;
+}
+
+static inline CoroutineAction coroutine_switch_in(Coroutine *co)
+{
+#ifdef HAVE_COROUTINE_ASM
+    if (likely(co->backend == COROUTINE_BACKEND_ASM)) {
+        return coroutine_asm_enter(co);
+    }
+#endif
+    return coroutine_ucontext_enter(co);
+}
+
+static inline void coroutine_switch_out(Coroutine *co, CoroutineAction action)
+{
+#ifdef HAVE_COROUTINE_ASM
+    if (likely(co->backend == COROUTINE_BACKEND_ASM)) {
+        coroutine_asm_leave(co, action);
+        return;
+    }
+#endif
+    coroutine_ucontext_leave(co, action);
+}
+
+void coroutine_main(Coroutine *co)
+{
+    coroutine_sanitize_entered(co);
+    for (;;) {
+        co->entry(co->entry_arg);
+        co->caller = NULL;
+        coroutine_switch_out(co, COROUTINE_TERMINATE);
+    }
+}
+
+/* What a message calls @co. Only a leader has no entry. */
+static const char *coroutine_kind(const Coroutine *co)
+{
+    return co->entry ? "coroutine" : "thread";
+}
+
+static G_NORETURN void coroutine_enter_refused(Coroutine *co, Coroutine *from)
+{
+    const char *scheduled = qatomic_read(&co->scheduled);
+
+    if (scheduled) {
+        fprintf(stderr,
+                "qemu_aio_coroutine_enter: coroutine %p is already scheduled in '%s'; %s %p cannot "
+                "enter it too\n",
+                (void *)co, scheduled, coroutine_kind(from), (void *)from);
+    } else {
+        fprintf(stderr,
+                "qemu_aio_coroutine_enter: coroutine %p is already entered by %s %p; %s %p cannot "
+                "enter it too\n",
+                (void *)co, coroutine_kind(co->caller), (void *)co->caller, coroutine_kind(from),
+                (void *)from);
+    }
+    abort();
+}
+
+static inline CoroutineAction coroutine_enter_one(CoroutineThread *t, Coroutine *from,
+                                                  AioContext *ctx, Coroutine *co)
+{
+    CoroutineAction action;
+
+    if (unlikely(co->caller || qatomic_read(&co->scheduled))) {
+        coroutine_enter_refused(co, from);
+    }
+    co->caller = from;
+    /* Relaxed: whoever learns of @co from @co itself does so with order of their own. */
+    qatomic_set(&co->ctx, ctx);
+    t->current = co;
+    action = coroutine_switch_in(co);
+    t->current = from;
+    return action;
+}
+
+/* @co left with @action and has woken others: enter them, and those they wake before their
+ * siblings. */
+static QAIO_NOINLINE void coroutine_enter_woken(CoroutineThread *t, Coroutine *from,
+                                                AioContext *ctx, Coroutine *co,
+                                                CoroutineAction action)
+{
+    QSIMPLEQ_HEAD(, Coroutine) pending = QSIMPLEQ_HEAD_INITIALIZER(pending);
+
+    for (;;) {
+        QSIMPLEQ_PREPEND(&pending, &co->co_queue_wakeup);
+        if (action == COROUTINE_TERMINATE) {
+            coroutine_pool_put(t, co);
+        }
+        if (QSIMPLEQ_EMPTY(&pending)) {
+            return;
+        }
+        co = QSIMPLEQ_FIRST(&pending);
+        QSIMPLEQ_REMOVE_HEAD(&pending, co_queue_next);
+        action = coroutine_enter_one(t, from, ctx, co);
+    }
+}
+
+QAIO_NOINLINE void qemu_aio_coroutine_enter(AioContext *ctx, Coroutine *co)
+{
+    CoroutineThread *t = &coroutine_thread;
+    Coroutine *from = likely(t->current) ? t->current : coroutine_thread_init(t);
+    CoroutineAction action = coroutine_enter_one(t, from, ctx, co);
+
+    if (unlikely(!QSIMPLEQ_EMPTY(&co->co_queue_wakeup))) {
+        coroutine_enter_woken(t, from, ctx, co, action);
+    } else if (action == COROUTINE_TERMINATE) {
+        coroutine_pool_put(t, co);
+    }
+}
+
+void qemu_coroutine_enter(Coroutine *co)
+{
+    qemu_aio_coroutine_enter(qemu_get_current_aio_context(), co);
+}
+
+void qemu_coroutine_enter_if_inactive(Coroutine *co)
+{
+    if (!qemu_coroutine_entered(co)) {
+        qemu_coroutine_enter(co);
+    }
+}
+
+QAIO_NOINLINE void coroutine_fn qemu_coroutine_yield(void)
+{
+    Coroutine *self = coroutine_thread.current;
+
+    if (unlikely(!self || !self->caller)) {
+        fprintf(stderr, "qemu_coroutine_yield: called outside of a coroutine\n");
+        abort();
+    }
+    self->caller = NULL;
+    coroutine_switch_out(self, COROUTINE_YIELD);
+}
+
+QAIO_NOINLINE Coroutine *qemu_coroutine_create(CoroutineEntry *entry, void *opaque)
+{
+    Coroutine *co = coroutine_pool_get(&coroutine_thread);
+
+    co->entry = entry;
+    co->entry_arg = opaque;
+    return co;
+}
+
+QAIO_NOINLINE Coroutine *qemu_coroutine_self(void)
+{
+    CoroutineThread *t = &coroutine_thread;
+
+    return likely(t->current) ? t->current : coroutine_thread_init(t);
+}
+
+QAIO_NOINLINE bool qemu_in_coroutine(void)
+{
+    const Coroutine *self = coroutine_thread.current;
+
+    return self && self->caller;
+}
+
+bool qemu_coroutine_entered(Coroutine *co)
+{
+    return co->caller != NULL;
+}
+
+AioContext *qemu_coroutine_get_aio_context(Coroutine *co)
+{
+    return qatomic_read(&co->ctx);
+}
+
+QAIO_NOINLINE bool qemu_coroutine_set_backend(CoroutineBackend b)
+{
+#ifndef HAVE_COROUTINE_ASM
+    if (b == COROUTINE_BACKEND_ASM) {
+        return false;
+    }
+#endif
+    coroutine_thread.backend = b;
+    return true;
+}
+
+QAIO_NOINLINE CoroutineBackend qemu_coroutine_get_backend(void)
+{
+    return coroutine_thread.backend;
+}

@@ -1,0 +1,143 @@
+/* The inside of a coroutine: struct Coroutine, the per-thread state, and the seams of the module.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * coroutine.c          create, enter, yield: the states, the wake-up queue, the checks
+ * coroutine-pool.c     where terminated coroutines wait
+ * coroutine-stack.c    the memory of one: mapping, guard page, colour
+ * coroutine-asm.[ch]   \ how to get from one stack to another, and how to begin on a fresh one
+ * coroutine-ucontext.c /
+ * coroutine-sanitizer.h tells ASan, TSan and valgrind
+ *
+ * Layers above may append to co_queue_wakeup of the running coroutine (by co_queue_next), use
+ * co_scheduled_next and scheduled of a suspended one they are about to enter, and read entry
+ * and entry_arg of a live one. The rest is private to this folder.
+ */
+#ifndef QAIO_COROUTINE_INT_H
+#define QAIO_COROUTINE_INT_H
+
+#include "base/queue.h"
+#include "coroutine/coroutine.h"
+
+#define COROUTINE_BACKENDS 2
+
+#ifdef HAVE_COROUTINE_ASM
+#define COROUTINE_BACKEND_DEFAULT COROUTINE_BACKEND_ASM
+#else
+#define COROUTINE_BACKEND_DEFAULT COROUTINE_BACKEND_UCONTEXT
+#endif
+
+/* Why the coroutine came back to its enterer. 0 never occurs: siglongjmp would turn it into 1. */
+typedef enum CoroutineAction {
+    COROUTINE_YIELD = 1,
+    COROUTINE_TERMINATE,
+    COROUTINE_ENTER,
+} CoroutineAction;
+
+/* Where a suspended flow of control goes on. The asm backend fills all three (its code knows the
+ * offsets); ucontext keeps a sigjmp_buf on the stack and its address in sp. */
+typedef struct CoroutinePoint {
+    void *sp;
+    void *fp;
+    void *pc;
+} CoroutinePoint;
+
+/* Lies at the top of its own stack, 64-byte aligned: the first two lines are all that a switch
+ * touches. */
+struct Coroutine {
+    Coroutine *caller;     /* the enterer while entered, else NULL */
+    const char *scheduled; /* function that will enter it, NULL if none; atomic */
+    AioContext *ctx;       /* as of the last enter; atomic */
+    CoroutineEntry *entry;
+    void *entry_arg;
+    CoroutineBackend backend; /* for the whole life of the stack */
+
+    /* Woken by this one, entered when it leaves. Empty whenever it is not running. */
+    QSIMPLEQ_HEAD(, Coroutine) co_queue_wakeup;
+
+    CoroutinePoint self;  /* where it goes on when it is entered */
+    CoroutinePoint outer; /* where the enterer goes on when it leaves */
+
+    QSIMPLEQ_ENTRY(Coroutine) co_queue_next;   /* in another's co_queue_wakeup */
+    QSLIST_ENTRY(Coroutine) pool_next;         /* terminated: in a pool */
+    QSLIST_ENTRY(Coroutine) co_scheduled_next; /* in the list of whoever scheduled it */
+
+    /* From here on written once, by coroutine_stack_new. */
+    void *map; /* the guard page, where the mapping begins */
+    size_t map_size;
+    void *stack; /* lowest usable byte */
+    size_t stack_size;
+#ifdef HAVE_VALGRIND_VALGRIND_H
+    unsigned valgrind_stack_id;
+#endif
+    /* Used under the sanitizers only (coroutine-sanitizer.h). */
+    void *asan_fake_stack;
+    void *asan_outer_fake_stack;
+    const void *asan_outer_stack;
+    size_t asan_outer_stack_size;
+    void *tsan_fiber;
+    void *tsan_outer_fiber;
+} __attribute__((aligned(64)));
+
+/* The state of one thread, in thread-local storage. It is small: static TLS is scarce for a library
+ * that is loaded late.
+ *
+ * A function takes the address once, before it switches, and is never inlined; see
+ * base/current-context.h for the reason. After qemu_aio_coroutine_enter's switch the address is
+ * still right: a coroutine comes back to its enterer, and so to the enterer's thread. */
+typedef struct CoroutineThread {
+    Coroutine *current;       /* NULL until used; the leader when no coroutine runs */
+    CoroutineBackend backend; /* of new coroutines */
+    /* The rest belongs to coroutine-pool.c. */
+    unsigned pool_size; /* in both lists */
+    unsigned pool_keep; /* up to here put does not think */
+    QSLIST_HEAD(, Coroutine) pool[COROUTINE_BACKENDS];
+    int64_t live;
+    int64_t live_max;
+    uint64_t created;
+} CoroutineThread;
+
+extern __thread CoroutineThread coroutine_thread;
+
+/* Set up the calling thread's state and make its leader. */
+Coroutine *coroutine_thread_init(CoroutineThread *t);
+
+/* The body of every coroutine; runs on the new stack and does not return. */
+G_NORETURN void coroutine_main(Coroutine *co);
+
+/* The slow ways of the two functions below (coroutine-pool.c). */
+Coroutine *coroutine_pool_refill(CoroutineThread *t);
+void coroutine_pool_overflow(CoroutineThread *t, Coroutine *co);
+
+/* A coroutine of the thread's backend, terminated or new. Never NULL. */
+static inline Coroutine *coroutine_pool_get(CoroutineThread *t)
+{
+    Coroutine *co = QSLIST_FIRST(&t->pool[t->backend]);
+
+    if (likely(co)) {
+        QSLIST_REMOVE_HEAD(&t->pool[t->backend], pool_next);
+        t->pool_size--;
+    } else {
+        co = coroutine_pool_refill(t);
+    }
+    if (++t->live > t->live_max) {
+        t->live_max = t->live;
+    }
+    return co;
+}
+
+/* Keep a terminated coroutine for reuse. */
+static inline void coroutine_pool_put(CoroutineThread *t, Coroutine *co)
+{
+    t->live--;
+    if (likely(t->pool_size < t->pool_keep)) {
+        QSLIST_INSERT_HEAD(&t->pool[co->backend], co, pool_next);
+        t->pool_size++;
+    } else {
+        coroutine_pool_overflow(t, co);
+    }
+}
+
+/* Free what the calling thread keeps. */
+void coroutine_pool_drain(CoroutineThread *t);
+
+#endif
