@@ -1,0 +1,266 @@
+/*
+ * File descriptor handlers and aio_poll, one turn of the loop.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Handler lists are walked in the home thread, by aio_poll() and the fdmon, and changed from
+ * anywhere. A walker holds a count of list_lock for its whole turn, and turns nest. So a handler
+ * that is deleted during a turn is taken off at once only if nobody walks; else it is marked, gets
+ * no more callbacks, and the turn that drops the last count frees it.
+ */
+#include "base/osdep.h"
+#include <poll.h>
+#include "base/atomic.h"
+#include "loop/aio-posix.h"
+
+/* ---- changing handlers -------------------------------------------------------------------- */
+
+static AioHandler *find_aio_handler(AioContext *ctx, int fd)
+{
+    AioHandler *node;
+
+    QLIST_FOREACH (node, &ctx->aio_handlers, node) {
+        if (node->pfd.fd == fd && !node->deleted) {
+            return node;
+        }
+    }
+    return NULL;
+}
+
+/* Off all lists that no deferred deletion is about. Under list_lock, with no walker. */
+static void unlink_aio_handler(AioHandler *node)
+{
+    QLIST_REMOVE(node, node);
+    if (node->io_poll) {
+        QLIST_REMOVE(node, node_poll);
+    }
+}
+
+/* Under list_lock. Returns whether @node is off the lists and the caller's to free. */
+static bool remove_aio_handler(AioContext *ctx, AioHandler *node)
+{
+    if (!node->io_poll) {
+        qatomic_set(&ctx->poll_disable_cnt, ctx->poll_disable_cnt - 1);
+    }
+    if (qemu_lockcnt_count(&ctx->list_lock)) {
+        qatomic_set(&node->deleted, true);
+        node->pfd.revents = 0;
+        QLIST_INSERT_HEAD(&ctx->deleted_aio_handlers, node, node_deleted);
+        return false;
+    }
+    unlink_aio_handler(node);
+    return true;
+}
+
+/* Under list_lock. */
+static void insert_aio_handler(AioContext *ctx, AioHandler *node)
+{
+    if (node->io_poll) {
+        QLIST_INSERT_HEAD_RCU(&ctx->poll_aio_handlers, node, node_poll);
+    } else {
+        qatomic_set(&ctx->poll_disable_cnt, ctx->poll_disable_cnt + 1);
+    }
+    QLIST_INSERT_HEAD_RCU(&ctx->aio_handlers, node, node);
+}
+
+static AioHandler *aio_handler_new(int fd, bool is_external, IOHandler *io_read,
+                                   IOHandler *io_write, AioPollFn *io_poll,
+                                   IOHandler *io_poll_ready, void *opaque)
+{
+    AioHandler *node = g_new(AioHandler, 1);
+
+    *node = (AioHandler){
+        .pfd.fd = fd,
+        .pfd.events =
+            (io_read ? G_IO_IN | G_IO_HUP | G_IO_ERR : 0) | (io_write ? G_IO_OUT | G_IO_ERR : 0),
+        .io_read = io_read,
+        .io_write = io_write,
+        .io_poll = io_poll,
+        .io_poll_ready = io_poll_ready,
+        .opaque = opaque,
+        .is_external = is_external,
+    };
+    return node;
+}
+
+void aio_set_fd_handler(AioContext *ctx, int fd, bool is_external, IOHandler *io_read,
+                        IOHandler *io_write, AioPollFn *io_poll, IOHandler *io_poll_ready,
+                        void *opaque)
+{
+    AioHandler *old_node, *unused = NULL;
+
+    g_assert(!io_poll == !io_poll_ready);
+
+    qemu_lockcnt_lock(&ctx->list_lock);
+    old_node = find_aio_handler(ctx, fd);
+
+    /* The new one goes in first, so that no walker finds the descriptor without a handler. */
+    if (io_read || io_write || io_poll) {
+        insert_aio_handler(ctx, aio_handler_new(fd, is_external, io_read, io_write, io_poll,
+                                                io_poll_ready, opaque));
+    }
+    if (old_node && remove_aio_handler(ctx, old_node)) {
+        unused = old_node;
+    }
+    qemu_lockcnt_unlock(&ctx->list_lock);
+
+    aio_notify(ctx);
+    g_free(unused);
+}
+
+void aio_set_event_notifier(AioContext *ctx, EventNotifier *notifier, bool is_external,
+                            EventNotifierHandler *io_read, AioPollFn *io_poll,
+                            EventNotifierHandler *io_poll_ready)
+{
+    /* Callbacks get the notifier as their opaque pointer; the two types of function agree in that.
+     */
+    aio_set_fd_handler(ctx, event_notifier_get_fd(notifier), is_external,
+                       (IOHandler *)(void *)io_read, NULL, io_poll,
+                       (IOHandler *)(void *)io_poll_ready, notifier);
+}
+
+/* At the end of a turn: free what was deleted, unless an outer turn still walks. */
+static void free_deleted_handlers(AioContext *ctx)
+{
+    AioHandler *node;
+
+    if (QLIST_EMPTY(&ctx->deleted_aio_handlers) || !qemu_lockcnt_dec_if_lock(&ctx->list_lock)) {
+        return;
+    }
+    while ((node = QLIST_FIRST(&ctx->deleted_aio_handlers))) {
+        QLIST_REMOVE(node, node_deleted);
+        unlink_aio_handler(node);
+        g_free(node);
+    }
+    qemu_lockcnt_inc_and_unlock(&ctx->list_lock);
+}
+
+void aio_context_destroy_handlers(AioContext *ctx)
+{
+    AioHandler *node, *next;
+
+    QLIST_FOREACH_SAFE (node, &ctx->aio_handlers, node, next) {
+        if (!node->deleted) {
+            g_warning("the handler of descriptor %d was not removed before its context",
+                      node->pfd.fd);
+        }
+        g_free(node);
+    }
+}
+
+/* ---- serving ready ones ------------------------------------------------------------------- */
+
+void aio_add_ready_handler(AioHandlerList *ready_list, AioHandler *node, int revents)
+{
+    QLIST_SAFE_REMOVE(node, node_ready);
+    node->pfd.revents |= revents;
+    QLIST_INSERT_HEAD(ready_list, node, node_ready);
+}
+
+/* A callback may delete the handler, so each step looks again. Returns whether there was progress.
+ */
+static bool dispatch_handler(AioContext *ctx, AioHandler *node)
+{
+    int revents = node->pfd.revents & node->pfd.events;
+    bool poll_ready = node->poll_ready;
+    bool progress = false;
+
+    node->pfd.revents = 0;
+    node->poll_ready = false;
+    if (!aio_node_check(ctx, node->is_external)) {
+        return false;
+    }
+
+    if (poll_ready && !qatomic_read(&node->deleted)) {
+        node->io_poll_ready(node->opaque);
+        progress = true;
+    }
+    if ((revents & (G_IO_IN | G_IO_HUP | G_IO_ERR)) && node->io_read &&
+        !qatomic_read(&node->deleted)) {
+        node->io_read(node->opaque);
+        progress = true;
+    }
+    if ((revents & (G_IO_OUT | G_IO_ERR)) && node->io_write && !qatomic_read(&node->deleted)) {
+        node->io_write(node->opaque);
+        progress = true;
+    }
+    return progress && node->opaque != &ctx->notifier;
+}
+
+static bool dispatch_ready_handlers(AioContext *ctx, AioHandlerList *ready_list)
+{
+    bool progress = false;
+    AioHandler *node;
+
+    while ((node = QLIST_FIRST(ready_list))) {
+        QLIST_REMOVE(node, node_ready);
+        progress |= dispatch_handler(ctx, node);
+    }
+    return progress;
+}
+
+/* ---- one turn ----------------------------------------------------------------------------- */
+
+/* Ask each io_poll once. Returns whether one other than the context's own notifier found something.
+ */
+static bool run_poll_handlers_once(AioContext *ctx, AioHandlerList *ready_list)
+{
+    bool progress = false;
+    AioHandler *node;
+
+    QLIST_FOREACH_RCU(node, &ctx->poll_aio_handlers, node_poll)
+    {
+        if (!qatomic_read(&node->deleted) && aio_node_check(ctx, node->is_external) &&
+            node->io_poll(node->opaque)) {
+            node->poll_ready = true;
+            aio_add_ready_handler(ready_list, node, 0);
+            progress |= node->opaque != &ctx->notifier;
+        }
+    }
+    return progress;
+}
+
+/* Awake again: later notifications count anew. */
+static void aio_notify_accept(AioContext *ctx)
+{
+    qatomic_set(&ctx->notified, false);
+
+    /* notified before the work that the turn is going to look for; pairs with aio_notify(),
+     * async.c. */
+    smp_mb();
+}
+
+static void sleep_in_fdmon(AioContext *ctx, AioHandlerList *ready_list)
+{
+    qatomic_set(&ctx->notify_me, ctx->notify_me + 1);
+
+    /* notify_me before looking for work; pairs with the barrier in aio_notify(), async.c. */
+    smp_mb();
+    fdmon_poll_wait(ctx, ready_list, aio_compute_timeout(ctx));
+
+    qatomic_store_release(&ctx->notify_me, ctx->notify_me - 1);
+    aio_notify_accept(ctx);
+}
+
+bool aio_poll(AioContext *ctx, bool blocking)
+{
+    AioHandlerList ready_list = QLIST_HEAD_INITIALIZER(ready_list);
+    bool progress;
+
+    g_assert(in_aio_context_home_thread(ctx));
+    qemu_lockcnt_inc(&ctx->list_lock);
+
+    progress = run_poll_handlers_once(ctx, &ready_list);
+    if (blocking && !progress) {
+        sleep_in_fdmon(ctx, &ready_list);
+    } else if (qatomic_read(&ctx->poll_disable_cnt)) {
+        /* Some handler cannot be asked without a system call. */
+        fdmon_poll_wait(ctx, &ready_list, 0);
+    }
+
+    progress = aio_bh_poll(ctx);
+    progress |= dispatch_ready_handlers(ctx, &ready_list);
+
+    free_deleted_handlers(ctx);
+    qemu_lockcnt_dec(&ctx->list_lock);
+    return progress;
+}

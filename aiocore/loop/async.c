@@ -1,0 +1,398 @@
+/*
+ * AioContext's life, bottom halves, and the hand-over of coroutines and wake-ups between threads.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * A bottom half is in one of these states; arrows are single atomic operations on its flags:
+ *
+ *                 schedule                      home thread takes it
+ *      idle ────────────────▶ PENDING|SCHEDULED ────────────────────▶ runs, idle again
+ *       ▲                        │        ▲                               (one-shot: freed)
+ *       │                 cancel │        │ schedule
+ *       │                        ▼        │
+ *       └──────────────────── PENDING (still on the list, passed over)
+ *
+ * PENDING means "is on bh_list or a slice of it", and whoever sets it does the push: that is what
+ * makes scheduling from many threads safe without a lock.
+ */
+#include "base/osdep.h"
+#include "base/atomic.h"
+#include "coroutine/coroutine_int.h"
+#include "loop/aio-posix.h"
+
+enum {
+    BH_PENDING = 1 << 0,   /* on a list */
+    BH_SCHEDULED = 1 << 1, /* to be run */
+    BH_DELETED = 1 << 2,   /* to be freed, not run */
+    BH_ONESHOT = 1 << 3,   /* to be run, then freed */
+    BH_IDLE = 1 << 4,      /* its run is no progress and not urgent */
+};
+
+#define IDLE_BH_NS (10 * 1000 * 1000)
+
+struct QEMUBH {
+    AioContext *ctx;
+    const char *name;
+    QEMUBHFunc *cb;
+    void *opaque;
+    QSLIST_ENTRY(QEMUBH) next;
+    unsigned flags; /* atomic */
+};
+
+/* What one aio_bh_poll() took from bh_list. Nested calls see it too, and may empty it. */
+struct BHListSlice {
+    QSLIST_HEAD(, QEMUBH) bh_list;
+    QSIMPLEQ_ENTRY(BHListSlice) next;
+};
+
+/* ---- bottom halves ------------------------------------------------------------------------ */
+
+static QEMUBH *bh_alloc(AioContext *ctx, QEMUBHFunc *cb, void *opaque, const char *name)
+{
+    QEMUBH *bh = g_new(QEMUBH, 1);
+
+    *bh = (QEMUBH){ .ctx = ctx, .cb = cb, .opaque = opaque, .name = name };
+    return bh;
+}
+
+/*
+ * Set @new_flags and see to it that the home thread comes past @bh. The fetch-or orders the
+ * caller's preparations before the flags; it pairs with the fetch-and in bh_take().
+ */
+static void bh_enqueue(QEMUBH *bh, unsigned new_flags)
+{
+    AioContext *ctx = bh->ctx; /* read first: a one-shot may be gone as soon as it is listed */
+    unsigned old = qatomic_fetch_or(&bh->flags, BH_PENDING | new_flags);
+
+    if (!(old & BH_PENDING)) {
+        QSLIST_INSERT_HEAD_ATOMIC(&ctx->bh_list, bh, next);
+    }
+    if (!(old & BH_SCHEDULED) || (new_flags & BH_DELETED)) {
+        aio_notify(ctx);
+    }
+}
+
+/* For one that is scheduled as idle and has now become urgent. */
+static void bh_make_urgent(QEMUBH *bh)
+{
+    AioContext *ctx = bh->ctx;
+
+    qatomic_and(&bh->flags, ~BH_IDLE);
+    aio_notify(ctx);
+}
+
+QEMUBH *aio_bh_new_full(AioContext *ctx, QEMUBHFunc *cb, void *opaque, const char *name)
+{
+    return bh_alloc(ctx, cb, opaque, name);
+}
+
+void aio_bh_schedule_oneshot_full(AioContext *ctx, QEMUBHFunc *cb, void *opaque, const char *name)
+{
+    bh_enqueue(bh_alloc(ctx, cb, opaque, name), BH_SCHEDULED | BH_ONESHOT);
+}
+
+void qemu_bh_schedule(QEMUBH *bh)
+{
+    if (unlikely(qatomic_read(&bh->flags) & BH_IDLE)) {
+        bh_make_urgent(bh);
+    }
+    bh_enqueue(bh, BH_SCHEDULED);
+}
+
+void qemu_bh_schedule_idle(QEMUBH *bh)
+{
+    /* One that is scheduled already is at least as urgent. */
+    if (!(qatomic_read(&bh->flags) & BH_SCHEDULED)) {
+        bh_enqueue(bh, BH_SCHEDULED | BH_IDLE);
+    }
+}
+
+void qemu_bh_cancel(QEMUBH *bh)
+{
+    qatomic_and(&bh->flags, ~(BH_SCHEDULED | BH_IDLE));
+}
+
+void qemu_bh_delete(QEMUBH *bh)
+{
+    bh_enqueue(bh, BH_DELETED);
+}
+
+/* The next bottom half of any slice, with the flags it had; NULL when all slices are empty. */
+static QEMUBH *bh_take(AioContext *ctx, unsigned *flags)
+{
+    BHListSlice *slice;
+    QEMUBH *bh;
+
+    while ((slice = QSIMPLEQ_FIRST(&ctx->bh_slice_list))) {
+        bh = QSLIST_FIRST(&slice->bh_list);
+        if (bh) {
+            QSLIST_REMOVE_HEAD(&slice->bh_list, next);
+            /* From here on it may be scheduled anew. Pairs with the fetch-or in bh_enqueue(). */
+            *flags = qatomic_fetch_and(&bh->flags, ~(BH_PENDING | BH_SCHEDULED | BH_IDLE));
+            return bh;
+        }
+        QSIMPLEQ_REMOVE_HEAD(&ctx->bh_slice_list, next);
+    }
+    return NULL;
+}
+
+bool aio_bh_poll(AioContext *ctx)
+{
+    BHListSlice slice;
+    bool progress = false;
+    unsigned flags;
+    QEMUBH *bh;
+
+    if (QSLIST_EMPTY(&ctx->bh_list) && QSIMPLEQ_EMPTY(&ctx->bh_slice_list)) {
+        return false;
+    }
+
+    /* Bottom halves scheduled from now on, by those that run here for instance, wait their turn. */
+    QSLIST_MOVE_ATOMIC(&slice.bh_list, &ctx->bh_list);
+    QSIMPLEQ_INSERT_TAIL(&ctx->bh_slice_list, &slice, next);
+
+    while ((bh = bh_take(ctx, &flags))) {
+        if ((flags & (BH_SCHEDULED | BH_DELETED)) == BH_SCHEDULED) {
+            progress |= !(flags & BH_IDLE);
+            bh->cb(bh->opaque);
+        }
+        if (flags & (BH_DELETED | BH_ONESHOT)) {
+            g_free(bh);
+        }
+    }
+    return progress;
+}
+
+/* How urgently does @bh want the loop to turn? */
+static int64_t bh_timeout(const QEMUBH *bh)
+{
+    unsigned flags = qatomic_read(&bh->flags);
+
+    if ((flags & (BH_SCHEDULED | BH_DELETED)) != BH_SCHEDULED) {
+        return -1;
+    }
+    return flags & BH_IDLE ? IDLE_BH_NS : 0;
+}
+
+int64_t aio_compute_timeout(AioContext *ctx)
+{
+    int64_t timeout = -1;
+    BHListSlice *slice;
+    QEMUBH *bh;
+
+    QSLIST_FOREACH (bh, &ctx->bh_list, next) {
+        if (bh_timeout(bh) >= 0 && (timeout = bh_timeout(bh)) == 0) {
+            return 0;
+        }
+    }
+    QSIMPLEQ_FOREACH (slice, &ctx->bh_slice_list, next) {
+        QSLIST_FOREACH (bh, &slice->bh_list, next) {
+            if (bh_timeout(bh) >= 0 && (timeout = bh_timeout(bh)) == 0) {
+                return 0;
+            }
+        }
+    }
+    return timeout;
+}
+
+/* ---- waking the home thread --------------------------------------------------------------- */
+
+/*
+ * The sleeper sets notify_me, then looks for work (bottom halves, changed handlers), then sleeps.
+ * The notifier makes its work visible, then looks at notify_me. With a full barrier between the two
+ * steps on either side, at least one of them sees the other: the sleeper does not sleep, or the
+ * notifier writes the eventfd. notified is for poll handlers, which look without announcing
+ * themselves.
+ */
+void aio_notify(AioContext *ctx)
+{
+    /* The caller's work before notified; pairs with the barrier in aio_notify_accept(),
+     * aio-posix.c. */
+    smp_wmb();
+    qatomic_set(&ctx->notified, true);
+
+    /* The caller's work before notify_me; pairs with the barrier in sleep_in_fdmon(), aio-posix.c.
+     */
+    smp_mb();
+    if (qatomic_read(&ctx->notify_me)) {
+        event_notifier_set(&ctx->notifier);
+    }
+}
+
+/* ---- coroutines --------------------------------------------------------------------------- */
+
+static void co_schedule_bh_cb(void *opaque)
+{
+    AioContext *ctx = opaque;
+    QSLIST_HEAD(, Coroutine) newest_first, oldest_first;
+    Coroutine *co;
+
+    QSLIST_MOVE_ATOMIC(&newest_first, &ctx->scheduled_coroutines);
+    QSLIST_INIT(&oldest_first);
+    while ((co = QSLIST_FIRST(&newest_first))) {
+        QSLIST_REMOVE_HEAD(&newest_first, co_scheduled_next);
+        QSLIST_INSERT_HEAD(&oldest_first, co, co_scheduled_next);
+    }
+    while ((co = QSLIST_FIRST(&oldest_first))) {
+        QSLIST_REMOVE_HEAD(&oldest_first, co_scheduled_next);
+        qatomic_set(&co->scheduled, NULL);
+        qemu_aio_coroutine_enter(ctx, co);
+    }
+}
+
+void aio_co_schedule(AioContext *ctx, Coroutine *co)
+{
+    const char *by = qatomic_cmpxchg(&co->scheduled, NULL, __func__);
+
+    if (by) {
+        g_error("%s: coroutine %p was already scheduled in '%s'", __func__, co, by);
+    }
+
+    /* As soon as it is listed the coroutine may run, end, and take the last other reference along.
+     */
+    aio_context_ref(ctx);
+    QSLIST_INSERT_HEAD_ATOMIC(&ctx->scheduled_coroutines, co, co_scheduled_next);
+    qemu_bh_schedule(ctx->co_schedule_bh);
+    aio_context_unref(ctx);
+}
+
+void aio_co_enter(AioContext *ctx, Coroutine *co)
+{
+    if (unlikely(!in_aio_context_home_thread(ctx))) {
+        aio_co_schedule(ctx, co);
+    } else if (unlikely(qemu_in_coroutine())) {
+        Coroutine *self = qemu_coroutine_self();
+
+        g_assert(self != co);
+        QSIMPLEQ_INSERT_TAIL(&self->co_queue_wakeup, co, co_queue_next);
+    } else {
+        qemu_aio_coroutine_enter(ctx, co);
+    }
+}
+
+void aio_co_wake(Coroutine *co)
+{
+    /* Set by the thread that last ran @co; whoever wakes it was told of it after that. */
+    aio_co_enter(qatomic_read(&co->ctx), co);
+}
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+static void notifier_read(EventNotifier *e)
+{
+    event_notifier_test_and_clear(e);
+}
+
+static bool notifier_poll(void *opaque)
+{
+    EventNotifier *e = opaque;
+    AioContext *ctx = container_of(e, AioContext, notifier);
+
+    return qatomic_read(&ctx->notified);
+}
+
+static void notifier_poll_ready(EventNotifier *e G_GNUC_UNUSED)
+{
+    /* Having looked is enough: the turn goes on to the bottom halves anyway. */
+}
+
+AioContext *aio_context_new(Error **errp)
+{
+    AioContext *ctx = g_new0(AioContext, 1);
+    int ret = event_notifier_init(&ctx->notifier, false);
+
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "cannot make the event loop's notifier");
+        g_free(ctx);
+        return NULL;
+    }
+
+    ctx->refcnt = 1;
+    qemu_lockcnt_init(&ctx->list_lock);
+    QSIMPLEQ_INIT(&ctx->bh_slice_list);
+    ctx->co_schedule_bh = aio_bh_new(ctx, co_schedule_bh_cb, ctx);
+    aio_set_event_notifier(ctx, &ctx->notifier, false, notifier_read, notifier_poll,
+                           notifier_poll_ready);
+    return ctx;
+}
+
+void aio_context_ref(AioContext *ctx)
+{
+    qatomic_inc(&ctx->refcnt);
+}
+
+/* All that is left on the list was deleted, or nobody will run it any more. */
+static void bh_free_all(AioContext *ctx)
+{
+    QEMUBH *bh;
+
+    while ((bh = QSLIST_FIRST(&ctx->bh_list))) {
+        QSLIST_REMOVE_HEAD(&ctx->bh_list, next);
+        if (!(bh->flags & BH_DELETED)) {
+            g_warning("bottom half '%s' was not deleted before its context", bh->name);
+        }
+        g_free(bh);
+    }
+}
+
+static void aio_context_free(AioContext *ctx)
+{
+    for (int i = AIO_SLOT__COUNT - 1; i >= 0; i--) {
+        if (ctx->slots[i].obj) {
+            ctx->slots[i].destroy(ctx->slots[i].obj);
+        }
+    }
+
+    g_assert(QSLIST_EMPTY(&ctx->scheduled_coroutines));
+    qemu_bh_delete(ctx->co_schedule_bh);
+    bh_free_all(ctx);
+
+    aio_set_event_notifier(ctx, &ctx->notifier, false, NULL, NULL, NULL);
+    event_notifier_cleanup(&ctx->notifier);
+    aio_context_destroy_handlers(ctx);
+    fdmon_poll_destroy(ctx);
+    qemu_lockcnt_destroy(&ctx->list_lock);
+    g_free(ctx);
+}
+
+void aio_context_unref(AioContext *ctx)
+{
+    if (qatomic_fetch_dec(&ctx->refcnt) == 1) {
+        aio_context_free(ctx);
+    }
+}
+
+void *aio_context_get_slot(AioContext *ctx, AioSlot slot)
+{
+    return ctx->slots[slot].obj;
+}
+
+void aio_context_set_slot(AioContext *ctx, AioSlot slot, void *obj, void (*destroy)(void *obj))
+{
+    g_assert(!ctx->slots[slot].obj);
+    ctx->slots[slot].obj = obj;
+    ctx->slots[slot].destroy = destroy;
+}
+
+void aio_context_set_aio_params(AioContext *ctx, int64_t max_batch)
+{
+    ctx->max_batch = max_batch;
+}
+
+int64_t aio_context_get_max_batch(AioContext *ctx)
+{
+    return ctx->max_batch;
+}
+
+void aio_disable_external(AioContext *ctx)
+{
+    qatomic_inc(&ctx->external_disable_cnt);
+}
+
+void aio_enable_external(AioContext *ctx)
+{
+    g_assert(qatomic_read(&ctx->external_disable_cnt) > 0);
+    /* What was ignored until now may be ready. */
+    if (qatomic_fetch_dec(&ctx->external_disable_cnt) == 1) {
+        aio_notify(ctx);
+    }
+}

@@ -1,0 +1,70 @@
+/*
+ * Waiting for descriptors with ppoll(2): the fdmon that works everywhere.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The array is filled anew for each wait; with the handful of descriptors that a context has that
+ * is cheaper than to keep it in step with the handlers.
+ */
+#include "base/osdep.h"
+#include <poll.h>
+#include "base/atomic.h"
+#include "loop/aio-posix.h"
+
+static void add_pollfd(AioContext *ctx, AioHandler *node, unsigned n)
+{
+    if (n == ctx->npollfds_max) {
+        ctx->npollfds_max = ctx->npollfds_max ? ctx->npollfds_max * 2 : 8;
+        ctx->pollfds = g_renew(GPollFD, ctx->pollfds, ctx->npollfds_max);
+        ctx->pollnodes = g_renew(AioHandler *, ctx->pollnodes, ctx->npollfds_max);
+    }
+    ctx->pollfds[n] = (GPollFD){ .fd = node->pfd.fd, .events = node->pfd.events };
+    ctx->pollnodes[n] = node;
+}
+
+static unsigned fill_pollfds(AioContext *ctx)
+{
+    AioHandler *node;
+    unsigned n = 0;
+
+    QLIST_FOREACH_RCU(node, &ctx->aio_handlers, node)
+    {
+        if (!qatomic_read(&node->deleted) && node->pfd.events &&
+            aio_node_check(ctx, node->is_external)) {
+            add_pollfd(ctx, node, n++);
+        }
+    }
+    return n;
+}
+
+/* GPollFD is laid out as struct pollfd, and its conditions have poll's values, where poll exists.
+ */
+static int poll_ns(GPollFD *fds, unsigned n, int64_t timeout)
+{
+    struct timespec ts = {
+        .tv_sec = timeout / G_GINT64_CONSTANT(1000000000),
+        .tv_nsec = timeout % G_GINT64_CONSTANT(1000000000),
+    };
+
+    return ppoll((struct pollfd *)fds, n, timeout < 0 ? NULL : &ts, NULL);
+}
+
+void fdmon_poll_wait(AioContext *ctx, AioHandlerList *ready_list, int64_t timeout)
+{
+    unsigned n = fill_pollfds(ctx);
+    int found = poll_ns(ctx->pollfds, n, timeout);
+
+    /* Interrupted by a signal: a turn without events, which lets the caller look at its own flags.
+     */
+    for (unsigned i = 0; found > 0 && i < n; i++) {
+        if (ctx->pollfds[i].revents) {
+            aio_add_ready_handler(ready_list, ctx->pollnodes[i], ctx->pollfds[i].revents);
+            found--;
+        }
+    }
+}
+
+void fdmon_poll_destroy(AioContext *ctx)
+{
+    g_free(ctx->pollfds);
+    g_free(ctx->pollnodes);
+}
