@@ -1,0 +1,73 @@
+/*
+ * BlockBackend: what a device model, or a fio job, sees of a node.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Home thread of the node's AioContext throughout.
+ */
+#ifndef QAIO_BLOCK_BLOCK_BACKEND_H
+#define QAIO_BLOCK_BLOCK_BACKEND_H
+
+#include "block/aiocb.h"
+#include "block/block.h"
+
+typedef struct BlockBackend BlockBackend;
+
+/* A backend of @bs, which it takes over. */
+BlockBackend *blk_new_with_bs(BlockDriverState *bs);
+
+/* Wait for all requests, then free the backend and its node. */
+void blk_unref(BlockBackend *blk);
+
+BlockDriverState *blk_bs(BlockBackend *blk);
+AioContext *blk_get_aio_context(BlockBackend *blk);
+int64_t blk_getlength(BlockBackend *blk);
+
+/* With the write cache off (it is on at first) each write is one with BDRV_REQ_FUA. */
+void blk_set_enable_write_cache(BlockBackend *blk, bool wce);
+
+/* Whether requests may lie past the end of the node, which is for files that grow. At first they
+ * may not. */
+void blk_set_allow_write_beyond_eof(BlockBackend *blk, bool allow);
+
+/*
+ * Start a request. @cb(@opaque, 0 or -errno) runs once, later than this call returns, when it is
+ * done.
+ * @qiov and its buffers stay the caller's, and must stay until then. -EIO for what lies outside of
+ * the node. No call fails: errors, too, come through @cb. Nothing is allocated once as many
+ * requests as now have been in flight before, or blk_reserve() has been told so.
+ */
+BlockAIOCB *blk_aio_preadv(BlockBackend *blk, int64_t offset, QEMUIOVector *qiov,
+                           BdrvRequestFlags flags, BlockCompletionFunc *cb, void *opaque);
+BlockAIOCB *blk_aio_pwritev(BlockBackend *blk, int64_t offset, QEMUIOVector *qiov,
+                            BdrvRequestFlags flags, BlockCompletionFunc *cb, void *opaque);
+BlockAIOCB *blk_aio_pdiscard(BlockBackend *blk, int64_t offset, int64_t bytes,
+                             BlockCompletionFunc *cb, void *opaque);
+BlockAIOCB *blk_aio_flush(BlockBackend *blk, BlockCompletionFunc *cb, void *opaque);
+
+/* The request that runs in @co; NULL if @co is not a coroutine of the functions above. */
+BlockAIOCB *blk_aio_of_coroutine(Coroutine *co);
+
+/* The same requests for callers that are coroutines themselves. 0 or -errno. */
+int coroutine_fn blk_co_preadv(BlockBackend *blk, int64_t offset, int64_t bytes, QEMUIOVector *qiov,
+                               BdrvRequestFlags flags);
+int coroutine_fn blk_co_pwritev(BlockBackend *blk, int64_t offset, int64_t bytes,
+                                QEMUIOVector *qiov, BdrvRequestFlags flags);
+int coroutine_fn blk_co_pdiscard(BlockBackend *blk, int64_t offset, int64_t bytes);
+int coroutine_fn blk_co_flush(BlockBackend *blk);
+
+/* Flush, turning the loop until it is done. 0 or -errno. Not for coroutines. */
+int blk_flush(BlockBackend *blk);
+
+/* Turn the loop until no request of @blk is in flight. Not for coroutines. */
+void blk_drain(BlockBackend *blk);
+
+/* Gather requests until the last unplug. */
+void blk_io_plug(BlockBackend *blk);
+void blk_io_unplug(BlockBackend *blk);
+
+/* Have room for @n more requests in flight in @ctx's backends; blk_aio_misses() counts what lacked
+ * it. */
+void blk_reserve(AioContext *ctx, unsigned n);
+uint64_t blk_aio_misses(AioContext *ctx);
+
+#endif

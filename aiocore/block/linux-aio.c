@@ -1,0 +1,574 @@
+/*
+ * Linux native AIO as a backend of coroutines.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ *      laio_co_submit                                            coroutine goes on
+ *           │                                                           ▲
+ *           ▼                 ioq_submit                                │
+ *        pending ─────────────────────────────▶ in flight ─────────▶ completed
+ *        (in_queue)   io_submit(2): batch     (in_flight)    ring read in user space
+ *           ▲                │
+ *           └── EAGAIN: blocked until a completion makes room
+ *
+ * When is the queue submitted? At once, unless it is
+ *   - plugged and shorter than a batch: then by the last unplug, or when the batch is full;
+ *   - blocked, the kernel having said EAGAIN: then after the next completion;
+ *   - being submitted, or completions are being consumed: then by whoever does that, at its end.
+ * This makes one batch of the requests that completions lead to, and turns what would be recursion
+ *     (submit, complete at once, submit from there, ...) into a loop. completion_bh is scheduled as
+ *     well, so that a callback that waits in a nested loop does not wait for its own caller.
+ *
+ * Completions. The kernel writes events into a ring that it maps into our memory, and signals an
+ * eventfd. We look at the ring first and sleep only when it is empty. seen is the part of the ring
+ * that was found full at the last look; a run over the completions takes from it one by one, so
+ * that a nested run just goes on where its caller is, and the caller finds out by looking.
+ */
+#include "base/osdep.h"
+#include <libaio.h>
+#include <sys/uio.h>
+#include "base/atomic.h"
+#include "block/aiocb.h"
+#include "block/linux-aio.h"
+#include "block/raw-aio.h"
+
+/* The head of the memory that io_setup(2) maps; the layout is part of the kernel's interface. */
+struct aio_ring {
+    unsigned id;
+    unsigned nr;   /* slots */
+    unsigned head; /* ours: the next event to take */
+    unsigned tail; /* the kernel's: where it puts the next one */
+    unsigned magic;
+    unsigned compat_features;
+    unsigned incompat_features;
+    unsigned header_length;
+    struct io_event events[];
+};
+
+#define AIO_RING_MAGIC 0xa10a10a1
+
+/* How many events io_getevents(2) is asked for where the ring cannot be read. */
+#define EVENTS_WITHOUT_RING 128
+
+/* One request. On the stack of the coroutine that waits for it. */
+struct qemu_laiocb {
+    struct iocb iocb;
+    Coroutine *co;
+    QEMUIOVector *qiov;
+    size_t nbytes;
+    ssize_t ret; /* -EINPROGRESS until it is done */
+    int type;
+    QSIMPLEQ_ENTRY(qemu_laiocb) next;
+};
+
+typedef struct LaioQueue {
+    QSIMPLEQ_HEAD(, qemu_laiocb) pending;
+    unsigned plugged;
+    unsigned in_queue;  /* length of pending */
+    unsigned in_flight; /* with the kernel, or in the ring */
+    bool blocked;       /* the kernel has no room */
+    bool submitting;    /* ioq_submit is on the stack */
+} LaioQueue;
+
+struct LinuxAioState {
+    AioContext *aio_context;
+    io_context_t ctx;
+    struct aio_ring *ring; /* ctx, seen as what it is; NULL if it cannot be read */
+    EventNotifier e;
+    unsigned max_events;
+
+    LaioQueue io_q;
+    struct iocb **batch; /* max_events of them, for io_submit */
+
+    QEMUBH *completion_bh;
+    struct io_event *seen; /* events found and not yet taken: seen[0 .. nseen) */
+    unsigned nseen;
+    unsigned nseen_at_look;           /* what the ring's head will move by when they are taken */
+    struct io_event *events_fallback; /* the room for events where there is no ring */
+    unsigned completion_depth;        /* runs over the completions on the stack */
+
+    /*
+     * Taken from the ring while the eventfd counted up: it would end the next sleep at once.
+     * Cleared before sleeping, not after waking: that is one system call per sleep in either case,
+     * and none for completions that were found without sleeping.
+     */
+    bool eventfd_stale;
+
+    LaioSubmittedFunc *submitted;
+    void *submitted_opaque;
+    LaioStats stats;
+};
+
+static void ioq_submit(LinuxAioState *s);
+
+/* The bucket for @n >= 1: the number of bits in n - 1. */
+static void histogram_add(uint64_t *buckets, unsigned n)
+{
+    unsigned i = n > 1 ? 32 - (unsigned)__builtin_clz(n - 1) : 0;
+
+    buckets[MIN(i, LAIO_HISTOGRAM_BUCKETS - 1)]++;
+}
+
+/* ---- the ring ------------------------------------------------------------------------------ */
+
+/* Give the slots of the events that were taken back to the kernel. */
+static void ring_commit(LinuxAioState *s)
+{
+    struct aio_ring *ring = s->ring;
+    unsigned head = ring->head + s->nseen_at_look;
+
+    /* Our reads of the events before the kernel may overwrite them. */
+    qatomic_store_release(&ring->head, head >= ring->nr ? head - ring->nr : head);
+}
+
+/* The events from head up to tail or the end of the ring, whichever is nearer. */
+static unsigned ring_peek(LinuxAioState *s, struct io_event **events)
+{
+    struct aio_ring *ring = s->ring;
+    unsigned head = ring->head;
+    /* The events after the tail that covers them; pairs with the barrier in the kernel's
+     * completion. */
+    unsigned tail = qatomic_load_acquire(&ring->tail);
+
+    *events = &ring->events[head];
+    return (tail >= head ? tail : ring->nr) - head;
+}
+
+static unsigned getevents_peek(LinuxAioState *s, struct io_event **events)
+{
+    struct timespec no_wait = { 0 };
+    int n = io_getevents(s->ctx, 0, EVENTS_WITHOUT_RING, s->events_fallback, &no_wait);
+
+    *events = s->events_fallback;
+    return MAX(n, 0);
+}
+
+/* Look for events unless some are left from the last look. Returns whether there are any. */
+static bool laio_look(LinuxAioState *s)
+{
+    if (s->nseen) {
+        return true;
+    }
+    if (!s->io_q.in_flight) {
+        return false;
+    }
+
+    s->stats.ring_polls++;
+    s->nseen = s->ring ? ring_peek(s, &s->seen) : getevents_peek(s, &s->seen);
+    s->nseen_at_look = s->nseen;
+    if (!s->nseen) {
+        s->stats.ring_polls_empty++;
+        return false;
+    }
+    s->eventfd_stale = true;
+    return true;
+}
+
+/* Take one event. The counters move one by one, for nested loops to see a state that is true. */
+static bool laio_take(LinuxAioState *s, struct qemu_laiocb **laiocb)
+{
+    struct io_event *ev;
+
+    if (!laio_look(s)) {
+        return false;
+    }
+
+    ev = s->seen++;
+    *laiocb = container_of(ev->obj, struct qemu_laiocb, iocb);
+    (*laiocb)->ret = (ssize_t)ev->res;
+    s->io_q.in_flight--;
+    if (--s->nseen == 0 && s->ring) {
+        ring_commit(s);
+    }
+    return true;
+}
+
+/* ---- completion ---------------------------------------------------------------------------- */
+
+/* What the request's submitter is told, given what the kernel said. */
+static ssize_t laio_result(struct qemu_laiocb *laiocb, ssize_t ret)
+{
+    if (likely(ret == (ssize_t)laiocb->nbytes) || ret < 0) {
+        return ret < 0 ? ret : 0;
+    }
+    if (laiocb->type != QEMU_AIO_READ) {
+        return -ENOSPC;
+    }
+    /* Past the end of the file, where there are zeroes. */
+    qemu_iovec_memset(laiocb->qiov, ret, 0, laiocb->qiov->size - ret);
+    return 0;
+}
+
+static void qemu_laio_process_completion(struct qemu_laiocb *laiocb)
+{
+    laiocb->ret = laio_result(laiocb, laiocb->ret);
+
+    /* One that is still entered is on its way out of laio_co_submit, and looks at ret there. */
+    if (!qemu_coroutine_entered(laiocb->co)) {
+        aio_co_wake(laiocb->co);
+    }
+}
+
+/*
+ * Finish all requests that have completed. Nested runs, from callbacks, are welcome. Returns how
+ * many this run finished itself.
+ */
+static unsigned qemu_laio_process_completions(LinuxAioState *s)
+{
+    struct qemu_laiocb *laiocb;
+    unsigned n = 0;
+
+    if (!laio_look(s)) {
+        return 0;
+    }
+
+    /* A callback that waits in a nested loop must find the rest of the completions there. */
+    qemu_bh_schedule(s->completion_bh);
+    s->completion_depth++;
+    while (laio_take(s, &laiocb)) {
+        qemu_laio_process_completion(laiocb);
+        n++;
+    }
+    s->completion_depth--;
+    qemu_bh_cancel(s->completion_bh);
+
+    s->io_q.blocked = false; /* there is room again */
+    s->stats.completions += n;
+    if (n) {
+        histogram_add(s->stats.completion_runs, n);
+    }
+    return n;
+}
+
+static void qemu_laio_process_completions_and_submit(LinuxAioState *s)
+{
+    qemu_laio_process_completions(s);
+    s->io_q.blocked = false;
+    if (!s->io_q.plugged && !QSIMPLEQ_EMPTY(&s->io_q.pending)) {
+        ioq_submit(s);
+    }
+}
+
+/* ---- where the loop calls ------------------------------------------------------------------ */
+
+static void qemu_laio_completion_bh(void *opaque)
+{
+    qemu_laio_process_completions_and_submit(opaque);
+}
+
+static void qemu_laio_completion_cb(EventNotifier *e)
+{
+    LinuxAioState *s = container_of(e, LinuxAioState, e);
+
+    s->stats.eventfd_wakeups++;
+    s->eventfd_stale = true;
+    qemu_laio_process_completions_and_submit(s);
+}
+
+/* The last look before the loop sleeps. */
+static bool qemu_laio_poll_cb(void *opaque)
+{
+    EventNotifier *e = opaque;
+    LinuxAioState *s = container_of(e, LinuxAioState, e);
+
+    if (laio_look(s)) {
+        return true;
+    }
+    if (!s->eventfd_stale) {
+        return false;
+    }
+
+    /* What completed before the clearing must be found now: nothing else will tell of it. */
+    event_notifier_test_and_clear(&s->e);
+    s->eventfd_stale = false;
+    return laio_look(s);
+}
+
+static void qemu_laio_poll_ready(EventNotifier *e)
+{
+    qemu_laio_process_completions_and_submit(container_of(e, LinuxAioState, e));
+}
+
+/* ---- submission ---------------------------------------------------------------------------- */
+
+/* Point batch at as many pending requests as may go in flight. Returns how many those are. */
+static unsigned ioq_collect(LinuxAioState *s)
+{
+    unsigned room = s->max_events - s->io_q.in_flight;
+    struct qemu_laiocb *laiocb;
+    unsigned n = 0;
+
+    QSIMPLEQ_FOREACH (laiocb, &s->io_q.pending, next) {
+        if (n == room) {
+            break;
+        }
+        s->batch[n++] = &laiocb->iocb;
+    }
+    return n;
+}
+
+/* The kernel took the first @n of the batch. */
+static void ioq_accept(LinuxAioState *s, int n)
+{
+    for (int i = 0; i < n; i++) {
+        QSIMPLEQ_REMOVE_HEAD(&s->io_q.pending, next);
+    }
+    s->io_q.in_queue -= n;
+    s->io_q.in_flight += n;
+    histogram_add(s->stats.batch, n);
+    if (s->submitted) {
+        s->submitted(s->submitted_opaque, s->batch, n);
+    }
+}
+
+/* The kernel will never take the first request: that one fails, the others have nothing to do with
+ * it. */
+static void ioq_fail_first(LinuxAioState *s, int ret)
+{
+    struct qemu_laiocb *laiocb = QSIMPLEQ_FIRST(&s->io_q.pending);
+
+    QSIMPLEQ_REMOVE_HEAD(&s->io_q.pending, next);
+    s->io_q.in_queue--;
+    s->stats.submit_errors++;
+    laiocb->ret = ret;
+    qemu_laio_process_completion(laiocb);
+}
+
+/*
+ * The kernel has no room. If something of ours is in flight, its completion submits the rest. Else
+ * it is others who fill the room, and nobody will tell us when they are done: ask again in a while.
+ */
+static void ioq_wait_for_room(LinuxAioState *s)
+{
+    s->stats.submit_again++;
+    if (!s->io_q.in_flight) {
+        qemu_bh_schedule_idle(s->completion_bh);
+    }
+}
+
+/* One call of io_submit. Returns whether another may get further. */
+static bool ioq_submit_batch(LinuxAioState *s)
+{
+    unsigned n = ioq_collect(s);
+    int ret;
+
+    if (n == 0) {
+        return false;
+    }
+
+    s->stats.submit_calls++;
+    ret = io_submit(s->ctx, n, s->batch);
+    if (likely(ret > 0)) {
+        /* Of a rest that was not taken the next call tells the reason. */
+        ioq_accept(s, ret);
+    } else if (ret == -EAGAIN || ret == 0) {
+        ioq_wait_for_room(s);
+        return false;
+    } else if (ret != -EINTR) {
+        ioq_fail_first(s, ret);
+    }
+    return true;
+}
+
+static void ioq_submit(LinuxAioState *s)
+{
+    if (s->io_q.submitting) {
+        return;
+    }
+
+    s->io_q.submitting = true;
+    while (!QSIMPLEQ_EMPTY(&s->io_q.pending) && ioq_submit_batch(s)) {
+        /* until all is submitted, or there is no room */
+    }
+    s->io_q.submitting = false;
+    s->io_q.blocked = s->io_q.in_queue > 0;
+
+    /* Some may be done already; all, on a device that completes inside io_submit. */
+    if (s->completion_depth == 0 && qemu_laio_process_completions(s) && s->io_q.in_queue &&
+        !s->io_q.plugged) {
+        /* That made room, or more requests: on with them in the next turn. */
+        qemu_bh_schedule(s->completion_bh);
+    }
+}
+
+/* How many requests to gather under plug. */
+static uint64_t laio_max_batch(LinuxAioState *s, uint64_t dev_max_batch)
+{
+    uint64_t max_batch = aio_context_get_max_batch(s->aio_context) ?: LAIO_DEFAULT_MAX_BATCH;
+
+    if (dev_max_batch) {
+        max_batch = MIN(max_batch, dev_max_batch);
+    }
+    return MIN(max_batch, s->max_events - s->io_q.in_flight);
+}
+
+static void laio_do_submit(LinuxAioState *s, struct qemu_laiocb *laiocb, uint64_t dev_max_batch)
+{
+    LaioQueue *q = &s->io_q;
+
+    QSIMPLEQ_INSERT_TAIL(&q->pending, laiocb, next);
+    q->in_queue++;
+    if (q->blocked || (q->plugged && q->in_queue < laio_max_batch(s, dev_max_batch))) {
+        return;
+    }
+    if (s->completion_depth) {
+        qemu_bh_schedule(s->completion_bh);
+        return;
+    }
+    ioq_submit(s);
+}
+
+/* A single buffer goes without a vector: the kernel need not fetch one. */
+static void laio_prep_rw(struct qemu_laiocb *laiocb, int fd, uint64_t offset)
+{
+    QEMUIOVector *qiov = laiocb->qiov;
+    bool is_read = laiocb->type == QEMU_AIO_READ;
+
+    if (likely(qiov->niov == 1)) {
+        (is_read ? io_prep_pread : io_prep_pwrite)(&laiocb->iocb, fd, qiov->iov->iov_base,
+                                                   qiov->size, offset);
+    } else {
+        (is_read ? io_prep_preadv : io_prep_pwritev)(&laiocb->iocb, fd, qiov->iov, qiov->niov,
+                                                     offset);
+    }
+}
+
+int coroutine_fn laio_co_submit(LinuxAioState *s, int fd, uint64_t offset, QEMUIOVector *qiov,
+                                int type, BdrvRequestFlags flags, uint64_t dev_max_batch)
+{
+    struct qemu_laiocb laiocb;
+
+    laiocb.co = qemu_coroutine_self();
+    laiocb.qiov = qiov;
+    laiocb.nbytes = qiov ? qiov->size : 0;
+    laiocb.ret = -EINPROGRESS;
+    laiocb.type = type;
+
+    if (type == QEMU_AIO_FLUSH) {
+        io_prep_fdsync(&laiocb.iocb, fd);
+    } else {
+        laio_prep_rw(&laiocb, fd, offset);
+    }
+    if (flags & BDRV_REQ_FUA) {
+        laiocb.iocb.aio_rw_flags |= RWF_DSYNC;
+    }
+    io_set_eventfd(&laiocb.iocb, event_notifier_get_fd(&s->e));
+
+    laio_do_submit(s, &laiocb, dev_max_batch);
+    if (laiocb.ret == -EINPROGRESS) {
+        qemu_coroutine_yield();
+    }
+    return laiocb.ret;
+}
+
+void laio_io_plug(LinuxAioState *s)
+{
+    s->io_q.plugged++;
+}
+
+void laio_io_unplug(LinuxAioState *s)
+{
+    g_assert(s->io_q.plugged);
+    if (--s->io_q.plugged == 0 && !s->io_q.blocked && !QSIMPLEQ_EMPTY(&s->io_q.pending)) {
+        ioq_submit(s);
+    }
+}
+
+unsigned laio_queued(LinuxAioState *s)
+{
+    return s->io_q.in_queue;
+}
+
+/* ---- observers ----------------------------------------------------------------------------- */
+
+void laio_set_submitted_func(LinuxAioState *s, LaioSubmittedFunc *fn, void *opaque)
+{
+    s->submitted = fn;
+    s->submitted_opaque = opaque;
+}
+
+Coroutine *laio_iocb_coroutine(struct iocb *iocb)
+{
+    return container_of(iocb, struct qemu_laiocb, iocb)->co;
+}
+
+const LaioStats *laio_get_stats(LinuxAioState *s)
+{
+    return &s->stats;
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+static void laio_cleanup(void *opaque)
+{
+    LinuxAioState *s = opaque;
+
+    g_assert(s->io_q.in_queue == 0 && s->io_q.in_flight == 0);
+    aio_set_event_notifier(s->aio_context, &s->e, false, NULL, NULL, NULL);
+    qemu_bh_delete(s->completion_bh);
+    io_destroy(s->ctx);
+    event_notifier_cleanup(&s->e);
+    g_free(s->events_fallback);
+    g_free(s->batch);
+    g_free(s);
+}
+
+static void laio_setup_error(Error **errp, int ret, unsigned max_events)
+{
+    if (ret == -EAGAIN) {
+        error_setg(errp,
+                   "no room for %u requests in flight: fs.aio-max-nr is used up; raise it "
+                   "(sysctl -w fs.aio-max-nr=1048576) or allow fewer",
+                   max_events);
+    } else {
+        error_setg_errno(errp, -ret, "io_setup for %u requests in flight", max_events);
+    }
+}
+
+/* Is the ring one that we know how to read? */
+static struct aio_ring *laio_map_ring(io_context_t ctx)
+{
+    struct aio_ring *ring = (struct aio_ring *)ctx;
+
+    return ring->magic == AIO_RING_MAGIC && ring->incompat_features == 0 ? ring : NULL;
+}
+
+LinuxAioState *aio_setup_linux_aio(AioContext *ctx, unsigned max_events, Error **errp)
+{
+    LinuxAioState *s = g_new0(LinuxAioState, 1);
+    int ret = event_notifier_init(&s->e, false);
+
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "cannot make the notifier for Linux AIO");
+        goto fail;
+    }
+    ret = io_setup(max_events, &s->ctx);
+    if (ret < 0) {
+        laio_setup_error(errp, ret, max_events);
+        goto fail_notifier;
+    }
+
+    s->aio_context = ctx;
+    s->max_events = max_events;
+    s->batch = g_new(struct iocb *, max_events);
+    s->ring = laio_map_ring(s->ctx);
+    if (!s->ring) {
+        s->events_fallback = g_new(struct io_event, EVENTS_WITHOUT_RING);
+    }
+    QSIMPLEQ_INIT(&s->io_q.pending);
+    s->completion_bh = aio_bh_new(ctx, qemu_laio_completion_bh, s);
+    aio_set_event_notifier(ctx, &s->e, false, qemu_laio_completion_cb, qemu_laio_poll_cb,
+                           qemu_laio_poll_ready);
+    aio_context_set_slot(ctx, AIO_SLOT_LINUX_AIO, s, laio_cleanup);
+    return s;
+
+fail_notifier:
+    event_notifier_cleanup(&s->e);
+fail:
+    g_free(s);
+    return NULL;
+}
+
+LinuxAioState *aio_get_linux_aio(AioContext *ctx)
+{
+    return aio_context_get_slot(ctx, AIO_SLOT_LINUX_AIO);
+}

@@ -1,0 +1,71 @@
+/*
+ * Linux native AIO as a backend of coroutines: a queue in front of io_submit(2), and the completion
+ * ring. SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * There is one LinuxAioState per AioContext. Everything here belongs to that context's home thread.
+ */
+#ifndef QAIO_BLOCK_LINUX_AIO_H
+#define QAIO_BLOCK_LINUX_AIO_H
+
+#include "block/block.h"
+
+typedef struct LinuxAioState LinuxAioState;
+struct iocb;
+
+/* How many requests are gathered under plug when neither the context nor the node says: QEMU's
+ * number. */
+#define LAIO_DEFAULT_MAX_BATCH 32
+/* How many may be in flight: QEMU's number. */
+#define LAIO_DEFAULT_MAX_EVENTS 1024
+
+/*
+ * Make the state of @ctx, for up to @max_events requests in flight. NULL and *errp when io_setup(2)
+ * fails; when that is because all of fs.aio-max-nr is taken, the message says so. Freed with @ctx.
+ */
+LinuxAioState *aio_setup_linux_aio(AioContext *ctx, unsigned max_events, Error **errp);
+
+/* The state of @ctx; NULL if none was made. */
+LinuxAioState *aio_get_linux_aio(AioContext *ctx);
+
+/*
+ * Submit a request of @type QEMU_AIO_READ, QEMU_AIO_WRITE (@flags may have BDRV_REQ_FUA) or
+ * QEMU_AIO_FLUSH, and return when it is done: 0 or -errno. A short read is filled up with zeroes, a
+ * short write is -ENOSPC. @dev_max_batch is the node's own limit for gathering, 0 if it has none.
+ */
+int coroutine_fn laio_co_submit(LinuxAioState *s, int fd, uint64_t offset, QEMUIOVector *qiov,
+                                int type, BdrvRequestFlags flags, uint64_t dev_max_batch);
+
+/* Gather requests until the last unplug; the calls nest. */
+void laio_io_plug(LinuxAioState *s);
+void laio_io_unplug(LinuxAioState *s);
+
+/* How many requests wait in the queue, not yet taken by the kernel. */
+unsigned laio_queued(LinuxAioState *s);
+
+/*
+ * @fn learns of each batch right after the kernel took it: @n requests, before any of them
+ * completes. It must not submit or wait. laio_iocb_coroutine() tells which coroutine waits for a
+ * request.
+ */
+typedef void LaioSubmittedFunc(void *opaque, struct iocb **iocbs, int n);
+void laio_set_submitted_func(LinuxAioState *s, LaioSubmittedFunc *fn, void *opaque);
+Coroutine *laio_iocb_coroutine(struct iocb *iocb);
+
+/* What happened since the state was made. Histogram bucket i counts values in (2^(i-1), 2^i]. */
+#define LAIO_HISTOGRAM_BUCKETS 17
+
+typedef struct LaioStats {
+    uint64_t submit_calls;
+    uint64_t submit_again;  /* refused with EAGAIN */
+    uint64_t submit_errors; /* refused with another error: that many requests failed */
+    uint64_t batch[LAIO_HISTOGRAM_BUCKETS];
+    uint64_t completions;
+    uint64_t completion_runs[LAIO_HISTOGRAM_BUCKETS]; /* by the completions that a run found */
+    uint64_t ring_polls;
+    uint64_t ring_polls_empty;
+    uint64_t eventfd_wakeups;
+} LaioStats;
+
+const LaioStats *laio_get_stats(LinuxAioState *s);
+
+#endif
