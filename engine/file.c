@@ -1,0 +1,95 @@
+/*
+ * fio's files as BlockBackends.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * fio opens and closes the descriptor, with the flags that the job asks for, as it does for its own
+ * engines. Between the two the file has a node and a backend over that descriptor.
+ */
+#include "engine/engine.h"
+
+/*
+ * With direct I/O the device decides what a block is. QEMU would serve smaller requests by reading
+ * and writing more than was asked; a benchmark that does that unseen measures something else.
+ */
+static bool block_sizes_fit(struct thread_data *td, struct fio_file *f, BlockDriverState *bs)
+{
+    const bool used[] = {
+        [DDIR_READ] = td_read(td), [DDIR_WRITE] = td_write(td), [DDIR_TRIM] = td_trim(td)
+    };
+    uint32_t align = bdrv_get_limits(bs)->request_alignment;
+
+    for (unsigned ddir = 0; ddir < ARRAY_SIZE(used); ddir++) {
+        if (used[ddir] && td->o.min_bs[ddir] % align) {
+            log_err(
+                "qaio: %s: block size %llu with direct=1 is not a multiple of the device's %u: use "
+                "bs=%u or direct=0\n",
+                f->file_name, td->o.min_bs[ddir], align, align);
+            return false;
+        }
+    }
+    return true;
+}
+
+static int flags_of_descriptor(struct qaio_data *qd, int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    bool writable = flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
+
+    return qd->open_flags | (writable ? BDRV_O_RDWR : 0);
+}
+
+/* The backend for @f, which is open. NULL, after one line in the log, if it cannot be had. */
+static BlockBackend *open_backend(struct thread_data *td, struct fio_file *f)
+{
+    struct qaio_data *qd = td->io_ops_data;
+    Error *err = NULL;
+    BlockDriverState *bs =
+        bdrv_open_fd(f->file_name, f->fd, flags_of_descriptor(qd, f->fd), qd->ctx, &err);
+    BlockBackend *blk;
+
+    if (!bs) {
+        log_err("qaio: %s\n", error_get_pretty(err));
+        error_free(err);
+        return NULL;
+    }
+    if (!block_sizes_fit(td, f, bs)) {
+        bdrv_unref(bs);
+        return NULL;
+    }
+
+    blk = blk_new_with_bs(bs);
+    blk_set_enable_write_cache(blk, !qd->write_through);
+    blk_set_allow_write_beyond_eof(blk, f->filetype == FIO_TYPE_FILE);
+    return blk;
+}
+
+int qaio_open_file(struct thread_data *td, struct fio_file *f)
+{
+    BlockBackend *blk;
+    int ret = generic_open_file(td, f);
+
+    /* Before the job has begun fio opens block devices to find out their size, and closes them
+     * again. */
+    if (ret || !td->io_ops_data) {
+        return ret;
+    }
+
+    blk = open_backend(td, f);
+    if (!blk) {
+        td_verror(td, EINVAL, "qaio_open_file");
+        return generic_close_file(td, f) ?: 1;
+    }
+    FILE_SET_ENG_DATA(f, blk);
+    return 0;
+}
+
+int qaio_close_file(struct thread_data *td, struct fio_file *f)
+{
+    BlockBackend *blk = FILE_ENG_DATA(f);
+
+    if (blk) {
+        blk_unref(blk);
+        FILE_SET_ENG_DATA(f, NULL);
+    }
+    return generic_close_file(td, f);
+}

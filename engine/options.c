@@ -1,0 +1,150 @@
+/*
+ * The engine's options: the table that fio parses and shows, and what the values mean together.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "engine/engine.h"
+
+#define QAIO_OPTION(n, field)                                                                      \
+    .name = "qaio_" n, .off1 = offsetof(struct qaio_options, field), .category = FIO_OPT_C_ENGINE, \
+    .group = FIO_OPT_G_INVALID
+
+struct fio_option qaio_option_table[] = {
+    {
+        QAIO_OPTION("coroutine", coroutine),
+        .lname = "Coroutine backend",
+        .type = FIO_OPT_STR,
+        .help = "How coroutines switch: asm (default) or ucontext",
+        .posval = {
+            { .ival = "asm", .oval = QAIO_COROUTINE_ASM, .help = "A few instructions" },
+            { .ival = "ucontext", .oval = QAIO_COROUTINE_UCONTEXT, .help = "The C library's" },
+        },
+    },
+    {
+        QAIO_OPTION("max_events", max_events),
+        .lname = "Linux AIO requests in flight",
+        .type = FIO_OPT_INT,
+        .help = "Requests that may be in flight; more wait in the queue",
+        .def = "1024",
+        .minval = 1,
+        .maxval = 65536,
+        .interval = 1,
+    },
+    {
+        QAIO_OPTION("max_batch", max_batch),
+        .lname = "Linux AIO batch",
+        .type = FIO_OPT_INT,
+        .help = "Requests gathered before they are submitted although more may come; 0: QEMU's 32",
+        .def = "0",
+        .minval = 0,
+        .maxval = 65536,
+        .interval = 1,
+    },
+    {
+        QAIO_OPTION("aio", aio),
+        .lname = "Asynchronous I/O backend",
+        .type = FIO_OPT_STR,
+        .help = "How requests reach the kernel (default: native with direct=1, else threads)",
+        .posval = {
+            { .ival = "native", .oval = QAIO_AIO_NATIVE, .help = "Linux AIO; needs direct=1" },
+            { .ival = "threads", .oval = QAIO_AIO_THREADS, .help = "Worker threads" },
+        },
+    },
+    {
+        QAIO_OPTION("cache", cache),
+        .lname = "Cache mode",
+        .type = FIO_OPT_STR,
+        .help = "QEMU's cache modes (default: none with direct=1, else writeback)",
+        .posval = {
+            { .ival = "none", .oval = QAIO_CACHE_NONE, .help = "Direct I/O; needs direct=1" },
+            { .ival = "writeback", .oval = QAIO_CACHE_WRITEBACK, .help = "Page cache; needs direct=0" },
+            { .ival = "writethrough", .oval = QAIO_CACHE_WRITETHROUGH,
+              .help = "Page cache, each write is stable (FUA); needs direct=0" },
+            { .ival = "directsync", .oval = QAIO_CACHE_DIRECTSYNC,
+              .help = "Direct I/O, each write is stable (FUA); needs direct=1" },
+            { .ival = "unsafe", .oval = QAIO_CACHE_UNSAFE,
+              .help = "Page cache, flushes are ignored; needs direct=0" },
+        },
+    },
+    {
+        QAIO_OPTION("stats", stats),
+        .lname = "Statistics file",
+        .type = FIO_OPT_STR_STORE,
+        .help = "Append the job's statistics to this file, as one line of JSON",
+    },
+    {
+        .name = NULL,
+    },
+};
+
+/* What a cache mode means. */
+static const struct {
+    const char *name;
+    bool direct;
+    bool write_through;
+    int open_flags;
+} cache_modes[] = {
+    [QAIO_CACHE_NONE] = { "none", true, false, 0 },
+    [QAIO_CACHE_WRITEBACK] = { "writeback", false, false, 0 },
+    [QAIO_CACHE_WRITETHROUGH] = { "writethrough", false, true, 0 },
+    [QAIO_CACHE_DIRECTSYNC] = { "directsync", true, true, 0 },
+    [QAIO_CACHE_UNSAFE] = { "unsafe", false, false, BDRV_O_NO_FLUSH },
+};
+
+static int apply_cache(struct qaio_data *qd)
+{
+    bool direct = qd->td->o.odirect;
+    unsigned mode = qd->options->cache;
+
+    if (mode == QAIO_CACHE_DEFAULT) {
+        mode = direct ? QAIO_CACHE_NONE : QAIO_CACHE_WRITEBACK;
+    }
+    if (cache_modes[mode].direct != direct) {
+        log_err("qaio: qaio_cache=%s needs direct=%d: set that, or leave qaio_cache out\n",
+                cache_modes[mode].name, cache_modes[mode].direct);
+        return -EINVAL;
+    }
+    qd->open_flags |= cache_modes[mode].open_flags | (direct ? BDRV_O_NOCACHE : 0);
+    qd->write_through = cache_modes[mode].write_through;
+    return 0;
+}
+
+static int apply_aio(struct qaio_data *qd)
+{
+    bool direct = qd->td->o.odirect;
+    unsigned aio = qd->options->aio;
+
+    if (aio == QAIO_AIO_DEFAULT) {
+        aio = direct ? QAIO_AIO_NATIVE : QAIO_AIO_THREADS;
+    }
+    if (aio == QAIO_AIO_NATIVE && !direct) {
+        log_err("qaio: qaio_aio=native needs direct=1: set that, or use qaio_aio=threads\n");
+        return -EINVAL;
+    }
+    qd->open_flags |= aio == QAIO_AIO_NATIVE ? BDRV_O_NATIVE_AIO : 0;
+    return 0;
+}
+
+static int apply_coroutine(struct qaio_data *qd)
+{
+    CoroutineBackend backend = qd->options->coroutine == QAIO_COROUTINE_UCONTEXT
+                                   ? COROUTINE_BACKEND_UCONTEXT
+                                   : COROUTINE_BACKEND_ASM;
+
+    if (qemu_coroutine_set_backend(backend)) {
+        return 0;
+    }
+    if (qd->options->coroutine == QAIO_COROUTINE_ASM) {
+        log_err("qaio: this build has no qaio_coroutine=asm for this processor: use ucontext\n");
+        return -EINVAL;
+    }
+    qemu_coroutine_set_backend(COROUTINE_BACKEND_UCONTEXT);
+    return 0;
+}
+
+int qaio_apply_options(struct qaio_data *qd)
+{
+    int ret = apply_cache(qd);
+
+    ret = ret ?: apply_aio(qd);
+    return ret ?: apply_coroutine(qd);
+}

@@ -1,0 +1,50 @@
+/*
+ * The engine's options as fio parses them.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef QAIO_ENGINE_OPTIONS_H
+#define QAIO_ENGINE_OPTIONS_H
+
+/* 0 is "not given" throughout. */
+enum qaio_coroutine_kind {
+    QAIO_COROUTINE_DEFAULT,
+    QAIO_COROUTINE_ASM,
+    QAIO_COROUTINE_UCONTEXT,
+};
+
+enum qaio_aio {
+    QAIO_AIO_DEFAULT,
+    QAIO_AIO_NATIVE,
+    QAIO_AIO_THREADS,
+};
+
+enum qaio_cache {
+    QAIO_CACHE_DEFAULT,
+    QAIO_CACHE_NONE,
+    QAIO_CACHE_WRITEBACK,
+    QAIO_CACHE_WRITETHROUGH,
+    QAIO_CACHE_DIRECTSYNC,
+    QAIO_CACHE_UNSAFE,
+};
+
+struct qaio_options {
+    void *td; /* fio's own; must come first */
+    unsigned coroutine;
+    unsigned max_events;
+    unsigned max_batch;
+    unsigned aio;
+    unsigned cache;
+    char *stats;
+};
+
+extern struct fio_option qaio_option_table[];
+
+struct qaio_data;
+
+/*
+ * Turn the options into qd's settings and the calling thread's coroutine backend. 0, or -EINVAL
+ * with one line logged that says what to change: what cannot work together is never just ignored.
+ */
+int qaio_apply_options(struct qaio_data *qd);
+
+#endif

@@ -1,0 +1,129 @@
+/*
+ * qaio_stats=FILE: what the path did, as one line of JSON per job.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The line is put together in memory and appended by one write, so that the lines of jobs that end
+ * together do not mix.
+ */
+#include "engine/engine.h"
+
+#define ULL(x) ((unsigned long long)(x))
+
+/* GLib's g_strescape() writes octal escapes, which are not JSON's. */
+static void add_string(GString *out, const char *key, const char *value)
+{
+    g_string_append_printf(out, "\"%s\":\"", key);
+    for (const char *c = value; *c; c++) {
+        if (*c == '"' || *c == '\\') {
+            g_string_append_printf(out, "\\%c", *c);
+        } else if ((unsigned char)*c < 0x20) {
+            g_string_append_printf(out, "\\u%04x", *c);
+        } else {
+            g_string_append_c(out, *c);
+        }
+    }
+    g_string_append(out, "\",");
+}
+
+static void add_number(GString *out, const char *key, uint64_t value)
+{
+    g_string_append_printf(out, "\"%s\":%llu,", key, ULL(value));
+}
+
+/* {"1":n,"2":n,"4":n,...}: how many were up to that large, and larger than the one before. */
+static void add_histogram(GString *out, const char *key, const uint64_t *buckets)
+{
+    unsigned last = LAIO_HISTOGRAM_BUCKETS;
+
+    while (last > 0 && !buckets[last - 1]) {
+        last--;
+    }
+    g_string_append_printf(out, "\"%s\":{", key);
+    for (unsigned i = 0; i < last; i++) {
+        g_string_append_printf(out, "%s\"%u\":%llu", i ? "," : "", 1u << i, ULL(buckets[i]));
+    }
+    g_string_append(out, "},");
+}
+
+static void add_requests(GString *out, const struct qaio_counters *counters)
+{
+    const uint64_t *n = counters->requests;
+
+    g_string_append_printf(
+        out, "\"requests\":{\"read\":%llu,\"write\":%llu,\"trim\":%llu,\"sync\":%llu},",
+        ULL(n[DDIR_READ]), ULL(n[DDIR_WRITE]), ULL(n[DDIR_TRIM]),
+        ULL(n[DDIR_SYNC] + n[DDIR_DATASYNC] + n[DDIR_SYNC_FILE_RANGE]));
+    add_number(out, "failed", counters->failed);
+}
+
+static void add_laio(GString *out, const LaioStats *stats)
+{
+    add_number(out, "io_submit_calls", stats->submit_calls);
+    add_histogram(out, "batch_histogram", stats->batch);
+    add_number(out, "completions", stats->completions);
+    add_histogram(out, "completions_histogram", stats->completion_runs);
+    add_number(out, "ring_polls", stats->ring_polls);
+    add_number(out, "ring_polls_empty", stats->ring_polls_empty);
+    add_number(out, "eventfd_waits", stats->eventfd_wakeups);
+    add_number(out, "eagain", stats->submit_again);
+    add_number(out, "submit_errors", stats->submit_errors);
+}
+
+static void add_memory(GString *out, struct qaio_data *qd)
+{
+    uint64_t allocations = qaio_allocations(qd);
+    CoroutinePoolStats coroutines;
+
+    qemu_coroutine_pool_stats(&coroutines);
+    add_number(out, "coroutines_created", coroutines.created);
+    add_number(out, "coroutines_live_max", coroutines.live_max);
+    add_number(out, "allocations", allocations);
+    add_number(out, "allocations_after_warmup", allocations - qd->counters.allocations_at_start);
+}
+
+static GString *format_stats(struct qaio_data *qd)
+{
+    static const LaioStats none;
+    GString *out = g_string_new("{");
+
+    add_string(out, "job", qd->td->o.name ? qd->td->o.name : "");
+    add_number(out, "pid", getpid());
+    add_string(out, "fio", QAIO_FIO_VERSION);
+    add_requests(out, &qd->counters);
+    add_laio(out, qd->laio ? laio_get_stats(qd->laio) : &none);
+    add_memory(out, qd);
+
+    g_string_truncate(out, out->len - 1); /* the last comma */
+    return g_string_append(out, "}\n");
+}
+
+static int append_to_file(const char *path, const GString *line)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    int ret = 0;
+
+    if (fd < 0) {
+        return -errno;
+    }
+    if (write(fd, line->str, line->len) != (ssize_t)line->len) {
+        ret = errno ? -errno : -ENOSPC;
+    }
+    if (close(fd) < 0 && !ret) {
+        ret = -errno;
+    }
+    return ret;
+}
+
+int qaio_write_stats(struct qaio_data *qd)
+{
+    GString *line;
+    int ret;
+
+    if (!qd->options->stats) {
+        return 0;
+    }
+    line = format_stats(qd);
+    ret = append_to_file(qd->options->stats, line);
+    g_string_free(line, TRUE);
+    return ret;
+}
