@@ -203,12 +203,6 @@ static int coroutine_fn raw_co_preadv(BlockDriverState *bs, int64_t offset, int6
     return raw_co_prw(bs, offset, bytes, qiov, QEMU_AIO_READ, flags);
 }
 
-static int coroutine_fn raw_co_pwritev(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                                       QEMUIOVector *qiov, BdrvRequestFlags flags)
-{
-    return raw_co_prw(bs, offset, bytes, qiov, QEMU_AIO_WRITE, flags);
-}
-
 static int coroutine_fn raw_co_flush_to_disk(BlockDriverState *bs)
 {
     BDRVRawState *s = bs->opaque;
@@ -223,6 +217,19 @@ static int coroutine_fn raw_co_flush_to_disk(BlockDriverState *bs)
         s->no_native_flush = true;
     }
     return raw_thread_pool_submit(bs, handle_aiocb_flush, &acb);
+}
+
+static int coroutine_fn raw_co_pwritev(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                       QEMUIOVector *qiov, BdrvRequestFlags flags)
+{
+    int ret = raw_co_prw(bs, offset, bytes, qiov, QEMU_AIO_WRITE, flags);
+
+    if (unlikely(ret == -EOPNOTSUPP && (flags & BDRV_REQ_FUA))) {
+        /* No RWF_DSYNC here: a flush makes the write as stable, along with all others. */
+        ret = raw_co_prw(bs, offset, bytes, qiov, QEMU_AIO_WRITE, flags & ~BDRV_REQ_FUA);
+        ret = ret ?: raw_co_flush_to_disk(bs);
+    }
+    return ret;
 }
 
 static int coroutine_fn raw_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes)

@@ -24,7 +24,6 @@
  * that a nested run just goes on where its caller is, and the caller finds out by looking.
  */
 #include "base/osdep.h"
-#include <libaio.h>
 #include <sys/uio.h>
 #include "base/atomic.h"
 #include "block/aiocb.h"
@@ -51,8 +50,7 @@ struct aio_ring {
 
 /* One request. On the stack of the coroutine that waits for it. */
 struct qemu_laiocb {
-    struct iocb iocb;
-    Coroutine *co;
+    struct iocb iocb; /* data: the coroutine that waits */
     QEMUIOVector *qiov;
     size_t nbytes;
     ssize_t ret; /* -EINPROGRESS until it is done */
@@ -168,7 +166,7 @@ static bool laio_take(LinuxAioState *s, struct qemu_laiocb **laiocb)
 {
     struct io_event *ev;
 
-    if (!laio_look(s)) {
+    if (s->nseen == 0 && !laio_look(s)) {
         return false;
     }
 
@@ -200,11 +198,13 @@ static ssize_t laio_result(struct qemu_laiocb *laiocb, ssize_t ret)
 
 static void qemu_laio_process_completion(struct qemu_laiocb *laiocb)
 {
+    Coroutine *co = laio_iocb_coroutine(&laiocb->iocb);
+
     laiocb->ret = laio_result(laiocb, laiocb->ret);
 
     /* One that is still entered is on its way out of laio_co_submit, and looks at ret there. */
-    if (!qemu_coroutine_entered(laiocb->co)) {
-        aio_co_wake(laiocb->co);
+    if (!qemu_coroutine_entered(co)) {
+        aio_co_wake(co);
     }
 }
 
@@ -437,7 +437,6 @@ int coroutine_fn laio_co_submit(LinuxAioState *s, int fd, uint64_t offset, QEMUI
 {
     struct qemu_laiocb laiocb;
 
-    laiocb.co = qemu_coroutine_self();
     laiocb.qiov = qiov;
     laiocb.nbytes = qiov ? qiov->size : 0;
     laiocb.ret = -EINPROGRESS;
@@ -452,6 +451,7 @@ int coroutine_fn laio_co_submit(LinuxAioState *s, int fd, uint64_t offset, QEMUI
         laiocb.iocb.aio_rw_flags |= RWF_DSYNC;
     }
     io_set_eventfd(&laiocb.iocb, event_notifier_get_fd(&s->e));
+    laiocb.iocb.data = qemu_coroutine_self();
 
     laio_do_submit(s, &laiocb, dev_max_batch);
     if (laiocb.ret == -EINPROGRESS) {
@@ -484,11 +484,6 @@ void laio_set_submitted_func(LinuxAioState *s, LaioSubmittedFunc *fn, void *opaq
 {
     s->submitted = fn;
     s->submitted_opaque = opaque;
-}
-
-Coroutine *laio_iocb_coroutine(struct iocb *iocb)
-{
-    return container_of(iocb, struct qemu_laiocb, iocb)->co;
 }
 
 const LaioStats *laio_get_stats(LinuxAioState *s)

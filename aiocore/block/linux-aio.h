@@ -7,10 +7,10 @@
 #ifndef QAIO_BLOCK_LINUX_AIO_H
 #define QAIO_BLOCK_LINUX_AIO_H
 
+#include <libaio.h>
 #include "block/block.h"
 
 typedef struct LinuxAioState LinuxAioState;
-struct iocb;
 
 /* How many requests are gathered under plug when neither the context nor the node says: QEMU's
  * number. */
@@ -49,7 +49,11 @@ unsigned laio_queued(LinuxAioState *s);
  */
 typedef void LaioSubmittedFunc(void *opaque, struct iocb **iocbs, int n);
 void laio_set_submitted_func(LinuxAioState *s, LaioSubmittedFunc *fn, void *opaque);
-Coroutine *laio_iocb_coroutine(struct iocb *iocb);
+
+static inline Coroutine *laio_iocb_coroutine(const struct iocb *iocb)
+{
+    return iocb->data;
+}
 
 /* What happened since the state was made. Histogram bucket i counts values in (2^(i-1), 2^i]. */
 #define LAIO_HISTOGRAM_BUCKETS 17
