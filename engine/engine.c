@@ -414,7 +414,7 @@ struct ioengine_ops qaio_ioengine = {
     .cleanup = qaio_cleanup,
     .open_file = qaio_open_file,
     .close_file = qaio_close_file,
-    .get_file_size = generic_get_file_size,
+    .get_file_size = qaio_get_file_size,
     .options = qaio_option_table,
     .option_struct_size = sizeof(struct qaio_options),
 };

@@ -57,6 +57,7 @@ extern struct ioengine_ops qaio_ioengine;
 /* .open_file and .close_file: fio's, with a BlockBackend on top as the file's engine data. */
 int qaio_open_file(struct thread_data *td, struct fio_file *f);
 int qaio_close_file(struct thread_data *td, struct fio_file *f);
+int qaio_get_file_size(struct thread_data *td, struct fio_file *f);
 
 /* Append the job's statistics to the file of qaio_stats, if that is set. 0 or -errno. */
 int qaio_write_stats(struct qaio_data *qd);

@@ -93,3 +93,10 @@ int qaio_close_file(struct thread_data *td, struct fio_file *f)
     }
     return generic_close_file(td, f);
 }
+
+/* fio's own. Called rather than pointed to, for a pointer has to be resolved when the module is loaded, which
+ * is before the version guard can say what is wrong with a fio that has no such function. */
+int qaio_get_file_size(struct thread_data *td, struct fio_file *f)
+{
+    return generic_get_file_size(td, f);
+}
