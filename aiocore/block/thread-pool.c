@@ -125,6 +125,8 @@ static void completion_bh_cb(void *opaque)
         aio_co_wake(elem->co);
         g_mutex_lock(&pool->lock);
     }
+    /* Workers schedule under the lock, so nothing that is done now goes unseen. */
+    qemu_bh_cancel(pool->completion_bh);
     g_mutex_unlock(&pool->lock);
 }
 
