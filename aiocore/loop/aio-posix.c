@@ -10,6 +10,7 @@
 #include "base/osdep.h"
 #include <poll.h>
 #include "base/atomic.h"
+#include "coroutine/coroutine_int.h"
 #include "loop/aio-posix.h"
 
 /* ---- changing handlers -------------------------------------------------------------------- */
@@ -43,8 +44,7 @@ static bool remove_aio_handler(AioContext *ctx, AioHandler *node)
     }
     if (qemu_lockcnt_count(&ctx->list_lock)) {
         qatomic_set(&node->deleted, true);
-        node->pfd.revents = 0;
-        QLIST_INSERT_HEAD(&ctx->deleted_aio_handlers, node, node_deleted);
+        QLIST_INSERT_HEAD_RCU(&ctx->deleted_aio_handlers, node, node_deleted);
         return false;
     }
     unlink_aio_handler(node);
@@ -123,7 +123,7 @@ static void free_deleted_handlers(AioContext *ctx)
 {
     AioHandler *node;
 
-    if (QLIST_EMPTY(&ctx->deleted_aio_handlers) || !qemu_lockcnt_dec_if_lock(&ctx->list_lock)) {
+    if (QLIST_EMPTY_RCU(&ctx->deleted_aio_handlers) || !qemu_lockcnt_dec_if_lock(&ctx->list_lock)) {
         return;
     }
     while ((node = QLIST_FIRST(&ctx->deleted_aio_handlers))) {
@@ -231,22 +231,48 @@ static void aio_notify_accept(AioContext *ctx)
 
 static void sleep_in_fdmon(AioContext *ctx, AioHandlerList *ready_list)
 {
+    int64_t timeout;
+
     qatomic_set(&ctx->notify_me, ctx->notify_me + 1);
 
     /* notify_me before looking for work; pairs with the barrier in aio_notify(), async.c. */
     smp_mb();
-    fdmon_poll_wait(ctx, ready_list, aio_compute_timeout(ctx));
+    timeout = aio_compute_timeout(ctx);
+    if (timeout != 0 || qatomic_read(&ctx->poll_disable_cnt)) {
+        fdmon_poll_wait(ctx, ready_list, timeout);
+    } /* else work is due, and all handlers have just been asked */
 
     qatomic_store_release(&ctx->notify_me, ctx->notify_me - 1);
     aio_notify_accept(ctx);
 }
 
+/*
+ * A coroutine that polls waits for others: those that it has woken, and those that it is going to
+ * wake from inside the loop (see aio_co_enter), must not wait for it to leave.
+ */
+static void note_poller(AioContext *ctx)
+{
+    Coroutine *co;
+
+    ctx->poller = NULL;
+    if (likely(!qemu_in_coroutine())) {
+        return;
+    }
+    ctx->poller = qemu_coroutine_self();
+    while ((co = QSIMPLEQ_FIRST(&ctx->poller->co_queue_wakeup))) {
+        QSIMPLEQ_REMOVE_HEAD(&ctx->poller->co_queue_wakeup, co_queue_next);
+        qemu_aio_coroutine_enter(ctx, co);
+    }
+}
+
 bool aio_poll(AioContext *ctx, bool blocking)
 {
     AioHandlerList ready_list = QLIST_HEAD_INITIALIZER(ready_list);
+    Coroutine *outer_poller = ctx->poller;
     bool progress;
 
     g_assert(in_aio_context_home_thread(ctx));
+    note_poller(ctx);
     qemu_lockcnt_inc(&ctx->list_lock);
 
     progress = run_poll_handlers_once(ctx, &ready_list);
@@ -262,5 +288,6 @@ bool aio_poll(AioContext *ctx, bool blocking)
 
     free_deleted_handlers(ctx);
     qemu_lockcnt_dec(&ctx->list_lock);
+    ctx->poller = outer_poller;
     return progress;
 }

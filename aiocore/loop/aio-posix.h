@@ -64,6 +64,8 @@ struct AioContext {
     AioHandler **pollnodes;
     unsigned npollfds_max;
 
+    Coroutine *poller; /* on whose stack the innermost aio_poll() is; NULL: no coroutine's */
+
     int64_t max_batch;
     struct {
         void *obj;

@@ -119,12 +119,16 @@ void aio_enable_external(AioContext *ctx);
 
 /* ---- coroutines --------------------------------------------------------------------------- */
 
-/* Enter @co from a bottom half of @ctx. Any thread. Aborts if @co is already scheduled. */
+/*
+ * Enter @co from a bottom half of @ctx. Any thread. Aborts if @co is already scheduled. A coroutine
+ * cannot move itself to another thread by scheduling itself and then yielding: it could be entered
+ * there before it has yielded here.
+ */
 void aio_co_schedule(AioContext *ctx, Coroutine *co);
 
 /*
  * Have @co run in @ctx: later, by aio_co_schedule, when the caller is in another thread; behind the
- * caller when that is itself a coroutine; else now.
+ * caller when that is itself a coroutine, unless it is inside an aio_poll() of its own; else now.
  */
 void aio_co_enter(AioContext *ctx, Coroutine *co);
 

@@ -142,7 +142,7 @@ bool aio_bh_poll(AioContext *ctx)
     unsigned flags;
     QEMUBH *bh;
 
-    if (QSLIST_EMPTY(&ctx->bh_list) && QSIMPLEQ_EMPTY(&ctx->bh_slice_list)) {
+    if (!qatomic_read(&QSLIST_FIRST(&ctx->bh_list)) && QSIMPLEQ_EMPTY(&ctx->bh_slice_list)) {
         return false;
     }
 
@@ -173,23 +173,23 @@ static int64_t bh_timeout(const QEMUBH *bh)
     return flags & BH_IDLE ? IDLE_BH_NS : 0;
 }
 
+static int64_t bh_list_timeout(QEMUBH *first, int64_t timeout)
+{
+    for (QEMUBH *bh = first; bh && timeout != 0; bh = QSLIST_NEXT(bh, next)) {
+        int64_t this_one = bh_timeout(bh);
+
+        timeout = this_one < 0 ? timeout : this_one;
+    }
+    return timeout;
+}
+
 int64_t aio_compute_timeout(AioContext *ctx)
 {
-    int64_t timeout = -1;
+    int64_t timeout = bh_list_timeout(qatomic_load_acquire(&QSLIST_FIRST(&ctx->bh_list)), -1);
     BHListSlice *slice;
-    QEMUBH *bh;
 
-    QSLIST_FOREACH (bh, &ctx->bh_list, next) {
-        if (bh_timeout(bh) >= 0 && (timeout = bh_timeout(bh)) == 0) {
-            return 0;
-        }
-    }
     QSIMPLEQ_FOREACH (slice, &ctx->bh_slice_list, next) {
-        QSLIST_FOREACH (bh, &slice->bh_list, next) {
-            if (bh_timeout(bh) >= 0 && (timeout = bh_timeout(bh)) == 0) {
-                return 0;
-            }
-        }
+        timeout = bh_list_timeout(QSLIST_FIRST(&slice->bh_list), timeout);
     }
     return timeout;
 }
@@ -259,7 +259,7 @@ void aio_co_enter(AioContext *ctx, Coroutine *co)
 {
     if (unlikely(!in_aio_context_home_thread(ctx))) {
         aio_co_schedule(ctx, co);
-    } else if (unlikely(qemu_in_coroutine())) {
+    } else if (unlikely(qemu_in_coroutine() && qemu_coroutine_self() != ctx->poller)) {
         Coroutine *self = qemu_coroutine_self();
 
         g_assert(self != co);
