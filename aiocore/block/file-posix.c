@@ -236,6 +236,9 @@ static int coroutine_fn raw_co_pdiscard(BlockDriverState *bs, int64_t offset, in
 {
     RawPosixAIOData acb = { .type = QEMU_AIO_DISCARD, .offset = offset, .bytes = bytes };
 
+    if (bytes == 0) {
+        return 0; /* the kernel calls it invalid */
+    }
     return raw_thread_pool_submit(bs, handle_aiocb_discard, &acb);
 }
 
@@ -309,13 +312,17 @@ static bool try_read(int fd, void *buf, size_t len)
 }
 
 /* Ask the file itself: the smallest length, and the smallest buffer alignment, that it takes. */
-static void probe_alignment_read(BDRVRawState *s, BlockLimits *bl)
+static bool probe_alignment_read(BDRVRawState *s, BlockLimits *bl)
 {
     char *buf = qemu_memalign(FALLBACK_ALIGNMENT, 2 * FALLBACK_ALIGNMENT);
     size_t align;
 
-    for (align = 512; align < FALLBACK_ALIGNMENT && !try_read(s->fd, buf, align); align *= 2) {
+    for (align = 512; align <= FALLBACK_ALIGNMENT && !try_read(s->fd, buf, align); align *= 2) {
         /* longer */
+    }
+    if (align > FALLBACK_ALIGNMENT) {
+        qemu_vfree(buf);
+        return false;
     }
     bl->request_alignment = align;
     for (align = 4; align < FALLBACK_ALIGNMENT && !try_read(s->fd, buf + align, FALLBACK_ALIGNMENT);
@@ -324,17 +331,22 @@ static void probe_alignment_read(BDRVRawState *s, BlockLimits *bl)
     }
     bl->min_mem_alignment = align;
     qemu_vfree(buf);
+    return true;
 }
 
-static void raw_probe_alignment(BlockDriverState *bs)
+static int raw_probe_alignment(BlockDriverState *bs, Error **errp)
 {
     BDRVRawState *s = bs->opaque;
 
     if (!s->needs_alignment) {
         bs->bl = (BlockLimits){ .request_alignment = 1, .min_mem_alignment = 1 };
-    } else if (!probe_alignment_statx(s, &bs->bl) && !probe_alignment_device(s, &bs->bl)) {
-        probe_alignment_read(s, &bs->bl);
+    } else if (!probe_alignment_statx(s, &bs->bl) && !probe_alignment_device(s, &bs->bl) &&
+               !probe_alignment_read(s, &bs->bl)) {
+        error_setg(errp, "%s: no alignment of direct I/O gets through: use buffered I/O",
+                   bs->filename);
+        return -EINVAL;
     }
+    return 0;
 }
 
 /* Native AIO blocks in io_submit when the page cache is in play, so it comes only with direct I/O.
@@ -371,8 +383,11 @@ static int raw_open(BlockDriverState *bs, int fd, bool is_device, Error **errp)
         g_free(s);
         return ret;
     }
-    raw_probe_alignment(bs);
-    return 0;
+    ret = raw_probe_alignment(bs, errp);
+    if (ret < 0) {
+        g_free(s);
+    }
+    return ret;
 }
 
 static int file_open(BlockDriverState *bs, int fd, Error **errp)

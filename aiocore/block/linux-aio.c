@@ -25,6 +25,9 @@
  */
 #include "base/osdep.h"
 #include <sys/uio.h>
+#ifdef HAVE_VALGRIND_VALGRIND_H
+#include <valgrind/memcheck.h>
+#endif
 #include "base/atomic.h"
 #include "block/aiocb.h"
 #include "block/linux-aio.h"
@@ -61,10 +64,10 @@ struct qemu_laiocb {
 typedef struct LaioQueue {
     QSIMPLEQ_HEAD(, qemu_laiocb) pending;
     unsigned plugged;
-    unsigned in_queue;  /* length of pending */
-    unsigned in_flight; /* with the kernel, or in the ring */
-    bool blocked;       /* the kernel has no room */
-    bool submitting;    /* ioq_submit is on the stack */
+    unsigned in_queue;   /* length of pending */
+    unsigned in_flight;  /* with the kernel, or in the ring */
+    bool blocked;        /* the kernel has no room */
+    unsigned submitting; /* calls of ioq_submit on the stack */
 } LaioQueue;
 
 struct LinuxAioState {
@@ -371,15 +374,11 @@ static bool ioq_submit_batch(LinuxAioState *s)
 
 static void ioq_submit(LinuxAioState *s)
 {
-    if (s->io_q.submitting) {
-        return;
-    }
-
-    s->io_q.submitting = true;
+    s->io_q.submitting++;
     while (!QSIMPLEQ_EMPTY(&s->io_q.pending) && ioq_submit_batch(s)) {
         /* until all is submitted, or there is no room */
     }
-    s->io_q.submitting = false;
+    s->io_q.submitting--;
     s->io_q.blocked = s->io_q.in_queue > 0;
 
     /* Some may be done already; all, on a device that completes inside io_submit. */
@@ -401,20 +400,25 @@ static uint64_t laio_max_batch(LinuxAioState *s, uint64_t dev_max_batch)
     return MIN(max_batch, s->max_events - s->io_q.in_flight);
 }
 
+/* Submit, or leave it to whoever is at it already; completion_bh is for callbacks that wait. */
+static void ioq_kick(LinuxAioState *s)
+{
+    if (s->completion_depth || s->io_q.submitting) {
+        qemu_bh_schedule(s->completion_bh);
+    } else {
+        ioq_submit(s);
+    }
+}
+
 static void laio_do_submit(LinuxAioState *s, struct qemu_laiocb *laiocb, uint64_t dev_max_batch)
 {
     LaioQueue *q = &s->io_q;
 
     QSIMPLEQ_INSERT_TAIL(&q->pending, laiocb, next);
     q->in_queue++;
-    if (q->blocked || (q->plugged && q->in_queue < laio_max_batch(s, dev_max_batch))) {
-        return;
+    if (!q->blocked && (!q->plugged || q->in_queue >= laio_max_batch(s, dev_max_batch))) {
+        ioq_kick(s);
     }
-    if (s->completion_depth) {
-        qemu_bh_schedule(s->completion_bh);
-        return;
-    }
-    ioq_submit(s);
 }
 
 /* A single buffer goes without a vector: the kernel need not fetch one. */
@@ -469,7 +473,7 @@ void laio_io_unplug(LinuxAioState *s)
 {
     g_assert(s->io_q.plugged);
     if (--s->io_q.plugged == 0 && !s->io_q.blocked && !QSIMPLEQ_EMPTY(&s->io_q.pending)) {
-        ioq_submit(s);
+        ioq_kick(s);
     }
 }
 
@@ -524,7 +528,14 @@ static struct aio_ring *laio_map_ring(io_context_t ctx)
 {
     struct aio_ring *ring = (struct aio_ring *)ctx;
 
-    return ring->magic == AIO_RING_MAGIC && ring->incompat_features == 0 ? ring : NULL;
+    if (ring->magic != AIO_RING_MAGIC || ring->incompat_features) {
+        return NULL;
+    }
+#ifdef HAVE_VALGRIND_VALGRIND_H
+    /* The kernel makes it longer than memcheck reckons. */
+    VALGRIND_MAKE_MEM_DEFINED(ring, sizeof(*ring) + ring->nr * sizeof(ring->events[0]));
+#endif
+    return ring;
 }
 
 LinuxAioState *aio_setup_linux_aio(AioContext *ctx, unsigned max_events, Error **errp)

@@ -12,6 +12,7 @@
 #include "base/osdep.h"
 #include <pthread.h>
 #include <signal.h>
+#include <time.h>
 #include "base/queue.h"
 #include "block/thread-pool.h"
 
@@ -30,12 +31,12 @@ typedef QSIMPLEQ_HEAD(, ThreadPoolElement) ElementList;
 struct ThreadPool {
     QEMUBH *completion_bh;
 
-    GMutex lock;          /* protects everything below */
-    GCond request_cond;   /* a request came, or stopping was set */
-    GCond stopped_cond;   /* the last thread left */
-    ElementList requests; /* waiting for a worker */
-    ElementList done;     /* waiting for completion_bh */
-    unsigned queued;      /* length of requests */
+    pthread_mutex_t lock;        /* protects everything below */
+    pthread_cond_t request_cond; /* a request came, or stopping was set */
+    pthread_cond_t stopped_cond; /* the last thread left */
+    ElementList requests;        /* waiting for a worker */
+    ElementList done;            /* waiting for completion_bh */
+    unsigned queued;             /* length of requests */
     unsigned threads;
     unsigned idle_threads;
     bool stopping;
@@ -46,12 +47,14 @@ struct ThreadPool {
 /* Under lock. The next request; NULL when there was none for too long, or the pool stops. */
 static ThreadPoolElement *wait_for_request(ThreadPool *pool)
 {
-    gint64 end_time = g_get_monotonic_time() + IDLE_SECONDS * G_TIME_SPAN_SECOND;
+    struct timespec end_time;
     ThreadPoolElement *elem;
 
+    clock_gettime(CLOCK_MONOTONIC, &end_time);
+    end_time.tv_sec += IDLE_SECONDS;
     pool->idle_threads++;
     while (QSIMPLEQ_EMPTY(&pool->requests) && !pool->stopping) {
-        if (!g_cond_wait_until(&pool->request_cond, &pool->lock, end_time)) {
+        if (pthread_cond_timedwait(&pool->request_cond, &pool->lock, &end_time)) {
             break;
         }
     }
@@ -70,19 +73,19 @@ static void *worker_thread(void *opaque)
     ThreadPool *pool = opaque;
     ThreadPoolElement *elem;
 
-    g_mutex_lock(&pool->lock);
+    pthread_mutex_lock(&pool->lock);
     while ((elem = wait_for_request(pool))) {
-        g_mutex_unlock(&pool->lock);
+        pthread_mutex_unlock(&pool->lock);
         elem->ret = elem->func(elem->arg);
-        g_mutex_lock(&pool->lock);
+        pthread_mutex_lock(&pool->lock);
 
         QSIMPLEQ_INSERT_TAIL(&pool->done, elem, next);
         qemu_bh_schedule(pool->completion_bh);
     }
     if (--pool->threads == 0) {
-        g_cond_signal(&pool->stopped_cond);
+        pthread_cond_signal(&pool->stopped_cond);
     }
-    g_mutex_unlock(&pool->lock);
+    pthread_mutex_unlock(&pool->lock);
     return NULL;
 }
 
@@ -115,26 +118,26 @@ static void completion_bh_cb(void *opaque)
 
     /* Once a coroutine is woken its element is gone, and it may have come to wait in a nested loop:
      * take them one at a time, and see to it that a nested loop comes here too. */
-    g_mutex_lock(&pool->lock);
+    pthread_mutex_lock(&pool->lock);
     while ((elem = QSIMPLEQ_FIRST(&pool->done))) {
         QSIMPLEQ_REMOVE_HEAD(&pool->done, next);
         if (!QSIMPLEQ_EMPTY(&pool->done)) {
             qemu_bh_schedule(pool->completion_bh);
         }
-        g_mutex_unlock(&pool->lock);
+        pthread_mutex_unlock(&pool->lock);
         aio_co_wake(elem->co);
-        g_mutex_lock(&pool->lock);
+        pthread_mutex_lock(&pool->lock);
     }
     /* Workers schedule under the lock, so nothing that is done now goes unseen. */
     qemu_bh_cancel(pool->completion_bh);
-    g_mutex_unlock(&pool->lock);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 /* Under lock. Returns whether somebody will come for the request. */
 static bool find_worker(ThreadPool *pool)
 {
     if (pool->idle_threads >= pool->queued + 1) {
-        g_cond_signal(&pool->request_cond);
+        pthread_cond_signal(&pool->request_cond);
         return true;
     }
     if (pool->threads < THREAD_POOL_MAX_THREADS && start_worker(pool)) {
@@ -148,13 +151,13 @@ int coroutine_fn thread_pool_submit_co(ThreadPool *pool, ThreadPoolFunc *func, v
     ThreadPoolElement elem = { .func = func, .arg = arg, .co = qemu_coroutine_self() };
     bool found;
 
-    g_mutex_lock(&pool->lock);
+    pthread_mutex_lock(&pool->lock);
     found = find_worker(pool);
     if (found) {
         QSIMPLEQ_INSERT_TAIL(&pool->requests, &elem, next);
         pool->queued++;
     }
-    g_mutex_unlock(&pool->lock);
+    pthread_mutex_unlock(&pool->lock);
     if (!found) {
         return -EAGAIN;
     }
@@ -169,30 +172,34 @@ static void thread_pool_free(void *opaque)
 {
     ThreadPool *pool = opaque;
 
-    g_mutex_lock(&pool->lock);
+    pthread_mutex_lock(&pool->lock);
     g_assert(QSIMPLEQ_EMPTY(&pool->requests) && QSIMPLEQ_EMPTY(&pool->done));
     pool->stopping = true;
-    g_cond_broadcast(&pool->request_cond);
+    pthread_cond_broadcast(&pool->request_cond);
     while (pool->threads > 0) {
-        g_cond_wait(&pool->stopped_cond, &pool->lock);
+        pthread_cond_wait(&pool->stopped_cond, &pool->lock);
     }
-    g_mutex_unlock(&pool->lock);
+    pthread_mutex_unlock(&pool->lock);
 
     qemu_bh_delete(pool->completion_bh);
-    g_cond_clear(&pool->request_cond);
-    g_cond_clear(&pool->stopped_cond);
-    g_mutex_clear(&pool->lock);
+    pthread_cond_destroy(&pool->request_cond);
+    pthread_cond_destroy(&pool->stopped_cond);
+    pthread_mutex_destroy(&pool->lock);
     g_free(pool);
 }
 
 static ThreadPool *thread_pool_new(AioContext *ctx)
 {
     ThreadPool *pool = g_new0(ThreadPool, 1);
+    pthread_condattr_t attr;
 
     pool->completion_bh = aio_bh_new(ctx, completion_bh_cb, pool);
-    g_mutex_init(&pool->lock);
-    g_cond_init(&pool->request_cond);
-    g_cond_init(&pool->stopped_cond);
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&pool->request_cond, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_cond_init(&pool->stopped_cond, NULL);
     QSIMPLEQ_INIT(&pool->requests);
     QSIMPLEQ_INIT(&pool->done);
     return pool;
