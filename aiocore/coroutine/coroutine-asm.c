@@ -5,7 +5,7 @@
  * are cleared, and marked so in the unwind table, so that a backtrace ends here.
  */
 #include "base/osdep.h"
-#include "coroutine/coroutine-asm.h"
+#include "coroutine/coroutine_int.h"
 
 #ifdef HAVE_COROUTINE_ASM
 #if defined(__x86_64__)

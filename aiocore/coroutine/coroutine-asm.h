@@ -25,8 +25,22 @@
 #ifndef QAIO_COROUTINE_ASM_H
 #define QAIO_COROUTINE_ASM_H
 
-#include "coroutine/coroutine_int.h"
-#include "coroutine/coroutine-sanitizer.h"
+#include "base/osdep.h"
+
+/* Why somebody jumps. 0 never occurs: siglongjmp would turn it into 1. */
+typedef enum CoroutineAction {
+    COROUTINE_YIELD = 1,
+    COROUTINE_TERMINATE,
+    COROUTINE_ENTER,
+} CoroutineAction;
+
+/* Where a suspended flow of control goes on. The offsets are known to the assembly. The ucontext
+ * backend uses it too: it keeps a sigjmp_buf on the stack and its address in sp. */
+typedef struct CoroutinePoint {
+    void *sp;
+    void *fp;
+    void *pc;
+} CoroutinePoint;
 
 #ifdef HAVE_COROUTINE_ASM
 
@@ -34,12 +48,12 @@
  * Not to be called. */
 void coroutine_asm_start(void);
 
-/* Prepare @co's first entry. Its stack is empty and begins right below the struct. */
-static inline void coroutine_asm_init(Coroutine *co)
+/* Make @point begin a fresh stack that ends at @top (64-byte aligned) with coroutine_main(@arg). */
+static inline void coroutine_asm_init(CoroutinePoint *point, void *top, void *arg)
 {
-    co->self.sp = co;
-    co->self.fp = co;
-    co->self.pc = (void *)coroutine_asm_start;
+    point->sp = top;
+    point->fp = arg;
+    point->pc = (void *)coroutine_asm_start;
 }
 
 #if defined(__x86_64__)
@@ -108,26 +122,6 @@ coroutine_asm_jump(CoroutinePoint *save, const CoroutinePoint *to, CoroutineActi
 #else
 #error "There is no asm backend for this processor: configure must not define HAVE_COROUTINE_ASM."
 #endif
-
-/* Run @co until it leaves. */
-static inline __attribute__((always_inline)) CoroutineAction coroutine_asm_enter(Coroutine *co)
-{
-    CoroutineAction action;
-
-    coroutine_sanitize_enter(co);
-    action = coroutine_asm_jump(&co->outer, &co->self, COROUTINE_ENTER);
-    coroutine_sanitize_left(co);
-    return action;
-}
-
-/* Back from @co, on whose stack we are, to its enterer. Returns when it is entered again. */
-static inline __attribute__((always_inline)) void coroutine_asm_leave(Coroutine *co,
-                                                                      CoroutineAction action)
-{
-    coroutine_sanitize_leave(co, action == COROUTINE_TERMINATE);
-    coroutine_asm_jump(&co->self, &co->outer, action);
-    coroutine_sanitize_entered(co);
-}
 
 #endif
 #endif

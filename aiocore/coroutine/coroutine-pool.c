@@ -96,23 +96,11 @@ static void shared_take(CoroutineThread *t, CoroutineBackend backend)
     t->live -= n;
 }
 
-Coroutine *coroutine_pool_refill(CoroutineThread *t)
+/* A new one of the thread's backend. */
+static Coroutine *pool_make(CoroutineThread *t)
 {
-    CoroutineBackend backend = t->backend;
-    Coroutine *co;
+    Coroutine *co = coroutine_stack_new(t->backend);
 
-    /* So that what is kept here is freed when the thread ends. */
-    if (!t->current) {
-        coroutine_thread_init(t);
-    }
-    shared_take(t, backend);
-    co = QSLIST_FIRST(&t->pool[backend]);
-    if (co) {
-        QSLIST_REMOVE_HEAD(&t->pool[backend], pool_next);
-        t->pool_size--;
-        return co;
-    }
-    co = coroutine_stack_new(backend);
     if (!co) {
         fprintf(stderr,
                 "qemu_coroutine_create: no memory for a stack with %" PRId64
@@ -122,6 +110,43 @@ Coroutine *coroutine_pool_refill(CoroutineThread *t)
     }
     t->created++;
     return co;
+}
+
+/* What is kept for the thread is freed when it ends, if it has a leader. */
+static void pool_begin(CoroutineThread *t)
+{
+    if (!t->current) {
+        coroutine_thread_init(t);
+    }
+}
+
+Coroutine *coroutine_pool_refill(CoroutineThread *t)
+{
+    CoroutineBackend backend = t->backend;
+    Coroutine *co;
+
+    pool_begin(t);
+    shared_take(t, backend);
+    co = QSLIST_FIRST(&t->pool[backend]);
+    if (co) {
+        QSLIST_REMOVE_HEAD(&t->pool[backend], pool_next);
+        t->pool_size--;
+        return co;
+    }
+    return pool_make(t);
+}
+
+QAIO_NOINLINE void qemu_coroutine_pool_reserve(unsigned int n)
+{
+    CoroutineThread *t = &coroutine_thread;
+
+    pool_begin(t);
+    while (t->pool_size < n) {
+        Coroutine *co = pool_make(t);
+
+        QSLIST_INSERT_HEAD(&t->pool[co->backend], co, pool_next);
+        t->pool_size++;
+    }
 }
 
 void coroutine_pool_overflow(CoroutineThread *t, Coroutine *co)

@@ -15,8 +15,6 @@
 #ifndef QAIO_COROUTINE_SANITIZER_H
 #define QAIO_COROUTINE_SANITIZER_H
 
-#include "coroutine/coroutine_int.h"
-
 #ifndef __has_feature
 #define __has_feature(x) 0
 #endif
@@ -33,15 +31,19 @@
 #include <valgrind/valgrind.h>
 #endif
 
-/* For a function that keeps what another flow of control needs in a local variable: ASan would put
- * it on the fake stack, which does not outlive the coroutine. */
+/* For a function that keeps what another flow of control needs in a local variable (ASan would put
+ * it on the fake stack, which does not outlive the coroutine), or whose frame does not end. */
 #ifdef COROUTINE_ASAN
 #define COROUTINE_REAL_LOCALS __attribute__((no_sanitize_address))
 #else
 #define COROUTINE_REAL_LOCALS
 #endif
 
-static inline void coroutine_sanitize_enter(Coroutine *co)
+/* Inlined always: TSan keeps a call stack per fiber, and a function that was called in one and
+ * returns in another upsets both. */
+#define COROUTINE_HOOK static inline __attribute__((always_inline))
+
+COROUTINE_HOOK void coroutine_sanitize_enter(Coroutine *co)
 {
 #ifdef COROUTINE_ASAN
     __sanitizer_start_switch_fiber(&co->asan_outer_fake_stack, co->stack, co->stack_size);
@@ -53,7 +55,7 @@ static inline void coroutine_sanitize_enter(Coroutine *co)
     (void)co;
 }
 
-static inline void coroutine_sanitize_entered(Coroutine *co)
+COROUTINE_HOOK void coroutine_sanitize_entered(Coroutine *co)
 {
 #ifdef COROUTINE_ASAN
     __sanitizer_finish_switch_fiber(co->asan_fake_stack, &co->asan_outer_stack,
@@ -62,7 +64,7 @@ static inline void coroutine_sanitize_entered(Coroutine *co)
     (void)co;
 }
 
-static inline void coroutine_sanitize_leave(Coroutine *co, bool last)
+COROUTINE_HOOK void coroutine_sanitize_leave(Coroutine *co, bool last)
 {
 #ifdef COROUTINE_ASAN
     co->asan_fake_stack = NULL;
@@ -76,7 +78,7 @@ static inline void coroutine_sanitize_leave(Coroutine *co, bool last)
     (void)last;
 }
 
-static inline void coroutine_sanitize_left(Coroutine *co)
+COROUTINE_HOOK void coroutine_sanitize_left(Coroutine *co)
 {
 #ifdef COROUTINE_ASAN
     __sanitizer_finish_switch_fiber(co->asan_outer_fake_stack, NULL, NULL);

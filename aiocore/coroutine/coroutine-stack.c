@@ -4,8 +4,6 @@
 #include "base/osdep.h"
 #include "base/atomic.h"
 #include "coroutine/coroutine-stack.h"
-#include "coroutine/coroutine-asm.h"
-#include "coroutine/coroutine-sanitizer.h"
 #include "coroutine/coroutine-ucontext.h"
 
 #include <sys/mman.h>
@@ -18,7 +16,7 @@
 
 #define CACHE_LINE   64
 #define COLOURS      64
-#define COLOUR_STEP  17
+#define COLOUR_STEP  3
 #define COLOUR_SPACE (COLOURS * CACHE_LINE)
 
 /* How far below the end of its mapping the next struct Coroutine ends. */
@@ -67,7 +65,7 @@ Coroutine *coroutine_stack_new(CoroutineBackend backend)
 
 #ifdef HAVE_COROUTINE_ASM
     if (backend == COROUTINE_BACKEND_ASM) {
-        coroutine_asm_init(co);
+        coroutine_asm_init(&co->self, co, co);
     }
 #endif
     if (backend == COROUTINE_BACKEND_UCONTEXT) {

@@ -9,9 +9,11 @@
  * The kernel hands out mappings at page boundaries, so the tops of all stacks, which is what a
  * coroutine touches, would fall into the same few sets of the L1 cache (its sets repeat every
  * 4 KiB): the ninth to thirteenth live coroutine would evict the first. The colour shifts each
- * new top by 17 cache lines more than the last one's, modulo 4 KiB. 17 is odd, so all 64 sets are
- * used before one repeats; it is a bit over 1 KiB, so the hot kilobytes of four successive
- * coroutines do not overlap.
+ * new top by 3 cache lines more than the last one's, modulo 4 KiB. Of coroutines that touch 1 KiB
+ * each, at most 6 meet in a set. 3 is odd, so all 64 sets serve as tops before one repeats, and it
+ * is small, so that tops follow one another at an even distance for some twenty coroutines: the
+ * prefetcher sees that, which pays when thousands are live. (Measured with 10,000: a step of 17
+ * costs half as much again; no colour at all costs a third more with 10.)
  */
 #ifndef QAIO_COROUTINE_STACK_H
 #define QAIO_COROUTINE_STACK_H

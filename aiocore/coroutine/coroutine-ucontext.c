@@ -7,8 +7,7 @@
 #define _FORTIFY_SOURCE 0
 
 #include "base/osdep.h"
-#include "coroutine/coroutine-ucontext.h"
-#include "coroutine/coroutine-sanitizer.h"
+#include "coroutine/coroutine_int.h"
 
 #include <setjmp.h>
 #include <ucontext.h>
@@ -24,8 +23,9 @@ static void coroutine_ucontext_main(unsigned high, unsigned low)
     coroutine_main((Coroutine *)(uintptr_t)((uint64_t)high << 32 | low));
 }
 
-/* Go to the beginning of @co's stack. setcontext is done with @uc when it gets there. */
-static G_NORETURN void coroutine_ucontext_start(Coroutine *co)
+/* Go to the beginning of @co's stack. setcontext is done with @uc when it gets there. The frame is
+ * never left in the ordinary way, so ASan must not put red zones into it. */
+static COROUTINE_REAL_LOCALS G_NORETURN void coroutine_ucontext_start(Coroutine *co)
 {
     uint64_t address = (uintptr_t)co;
     ucontext_t uc;

@@ -7,7 +7,9 @@
 #ifndef QAIO_COROUTINE_UCONTEXT_H
 #define QAIO_COROUTINE_UCONTEXT_H
 
-#include "coroutine/coroutine_int.h"
+#include "coroutine/coroutine-asm.h"
+
+typedef struct Coroutine Coroutine;
 
 /* Prepare @co's first entry. */
 void coroutine_ucontext_init(Coroutine *co);

@@ -16,8 +16,6 @@
 #include "base/atomic.h"
 #include "coroutine/coroutine.h"
 #include "coroutine/coroutine_int.h"
-#include "coroutine/coroutine-asm.h"
-#include "coroutine/coroutine-ucontext.h"
 
 __thread CoroutineThread coroutine_thread = { .backend = COROUTINE_BACKEND_DEFAULT };
 
@@ -45,33 +43,11 @@ QAIO_NOINLINE Coroutine *coroutine_thread_init(CoroutineThread *t)
     return leader;
 }
 
-static inline CoroutineAction coroutine_switch_in(Coroutine *co)
-{
-#ifdef HAVE_COROUTINE_ASM
-    if (likely(co->backend == COROUTINE_BACKEND_ASM)) {
-        return coroutine_asm_enter(co);
-    }
-#endif
-    return coroutine_ucontext_enter(co);
-}
-
-static inline void coroutine_switch_out(Coroutine *co, CoroutineAction action)
-{
-#ifdef HAVE_COROUTINE_ASM
-    if (likely(co->backend == COROUTINE_BACKEND_ASM)) {
-        coroutine_asm_leave(co, action);
-        return;
-    }
-#endif
-    coroutine_ucontext_leave(co, action);
-}
-
 void coroutine_main(Coroutine *co)
 {
     coroutine_sanitize_entered(co);
     for (;;) {
         co->entry(co->entry_arg);
-        co->caller = NULL;
         coroutine_switch_out(co, COROUTINE_TERMINATE);
     }
 }
@@ -101,10 +77,10 @@ static G_NORETURN void coroutine_enter_refused(Coroutine *co, Coroutine *from)
     abort();
 }
 
-static inline CoroutineAction coroutine_enter_one(CoroutineThread *t, Coroutine *from,
-                                                  AioContext *ctx, Coroutine *co)
+QAIO_NOINLINE void coroutine_enter_begin(AioContext *ctx, Coroutine *co)
 {
-    CoroutineAction action;
+    CoroutineThread *t = &coroutine_thread;
+    Coroutine *from = likely(t->current) ? t->current : coroutine_thread_init(t);
 
     if (unlikely(co->caller || qatomic_read(&co->scheduled))) {
         coroutine_enter_refused(co, from);
@@ -113,68 +89,61 @@ static inline CoroutineAction coroutine_enter_one(CoroutineThread *t, Coroutine 
     /* Relaxed: whoever learns of @co from @co itself does so with order of their own. */
     qatomic_set(&co->ctx, ctx);
     t->current = co;
-    action = coroutine_switch_in(co);
-    t->current = from;
-    return action;
 }
 
-/* @co left with @action and has woken others: enter them, and those they wake before their
- * siblings. */
-static QAIO_NOINLINE void coroutine_enter_woken(CoroutineThread *t, Coroutine *from,
-                                                AioContext *ctx, Coroutine *co,
-                                                CoroutineAction action)
+QAIO_NOINLINE Coroutine *coroutine_yield_begin(void)
+{
+    CoroutineThread *t = &coroutine_thread;
+    Coroutine *self = t->current;
+
+    if (unlikely(!self || !self->caller)) {
+        fprintf(stderr, "qemu_coroutine_yield: called outside of a coroutine\n");
+        abort();
+    }
+    t->current = self->caller;
+    self->caller = NULL;
+    return self;
+}
+
+/* @co ran to its end in this thread. */
+static QAIO_NOINLINE void coroutine_terminate(Coroutine *co)
+{
+    CoroutineThread *t = &coroutine_thread;
+
+    t->current = co->caller;
+    co->caller = NULL;
+    coroutine_pool_put(t, co);
+}
+
+/* Enter those that @co woke before it left with @action, and those they wake before their siblings.
+ */
+static void coroutine_enter_woken(Coroutine *co, CoroutineAction action)
 {
     QSIMPLEQ_HEAD(, Coroutine) pending = QSIMPLEQ_HEAD_INITIALIZER(pending);
+    AioContext *ctx = co->ctx;
 
     for (;;) {
         QSIMPLEQ_PREPEND(&pending, &co->co_queue_wakeup);
         if (action == COROUTINE_TERMINATE) {
-            coroutine_pool_put(t, co);
+            coroutine_terminate(co);
         }
         if (QSIMPLEQ_EMPTY(&pending)) {
             return;
         }
         co = QSIMPLEQ_FIRST(&pending);
         QSIMPLEQ_REMOVE_HEAD(&pending, co_queue_next);
-        action = coroutine_enter_one(t, from, ctx, co);
+        coroutine_enter_begin(ctx, co);
+        action = coroutine_switch_in(co);
     }
 }
 
-QAIO_NOINLINE void qemu_aio_coroutine_enter(AioContext *ctx, Coroutine *co)
+QAIO_NOINLINE void coroutine_enter_end(Coroutine *co, CoroutineAction action)
 {
-    CoroutineThread *t = &coroutine_thread;
-    Coroutine *from = likely(t->current) ? t->current : coroutine_thread_init(t);
-    CoroutineAction action = coroutine_enter_one(t, from, ctx, co);
-
     if (unlikely(!QSIMPLEQ_EMPTY(&co->co_queue_wakeup))) {
-        coroutine_enter_woken(t, from, ctx, co, action);
-    } else if (action == COROUTINE_TERMINATE) {
-        coroutine_pool_put(t, co);
+        coroutine_enter_woken(co, action);
+    } else {
+        coroutine_terminate(co);
     }
-}
-
-void qemu_coroutine_enter(Coroutine *co)
-{
-    qemu_aio_coroutine_enter(qemu_get_current_aio_context(), co);
-}
-
-void qemu_coroutine_enter_if_inactive(Coroutine *co)
-{
-    if (!qemu_coroutine_entered(co)) {
-        qemu_coroutine_enter(co);
-    }
-}
-
-QAIO_NOINLINE void coroutine_fn qemu_coroutine_yield(void)
-{
-    Coroutine *self = coroutine_thread.current;
-
-    if (unlikely(!self || !self->caller)) {
-        fprintf(stderr, "qemu_coroutine_yield: called outside of a coroutine\n");
-        abort();
-    }
-    self->caller = NULL;
-    coroutine_switch_out(self, COROUTINE_YIELD);
 }
 
 QAIO_NOINLINE Coroutine *qemu_coroutine_create(CoroutineEntry *entry, void *opaque)

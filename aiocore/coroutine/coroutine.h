@@ -54,18 +54,18 @@ Coroutine *qemu_coroutine_create(CoroutineEntry *entry, void *opaque);
 
 /* Run @co until it yields or ends, then what it woke (see above). Aborts with a message that names
  * both sides if @co is entered already or is scheduled to be entered by somebody else. */
-void qemu_coroutine_enter(Coroutine *co);
+static inline void qemu_coroutine_enter(Coroutine *co);
 
 /* The same unless @co is entered already: then do nothing. */
-void qemu_coroutine_enter_if_inactive(Coroutine *co);
+static inline void qemu_coroutine_enter_if_inactive(Coroutine *co);
 
 /* The same as qemu_coroutine_enter with @ctx as the context that @co runs in, rather than the
  * calling thread's current one. */
-void qemu_aio_coroutine_enter(AioContext *ctx, Coroutine *co);
+static inline void qemu_aio_coroutine_enter(AioContext *ctx, Coroutine *co);
 
 /* Stop the running coroutine and go back to the enterer. Returns when it is entered again. Who will
  * do that is the caller's to arrange before. Aborts outside of a coroutine. */
-void coroutine_fn qemu_coroutine_yield(void);
+static inline void coroutine_fn qemu_coroutine_yield(void);
 
 /* The running coroutine; outside of one, a stand-in for the thread itself that is good for
  * comparing only. Never NULL. */
@@ -86,6 +86,10 @@ AioContext *qemu_coroutine_get_aio_context(Coroutine *co);
 void qemu_coroutine_inc_pool_size(unsigned int n);
 void qemu_coroutine_dec_pool_size(unsigned int n);
 
+/* Have @n coroutines at hand for the calling thread, so that creating them later maps no memory.
+ * They stay if as many are announced. */
+void qemu_coroutine_pool_reserve(unsigned int n);
+
 /* What the calling thread did so far. A coroutine created here and ended in another thread counts
  * as live here until its memory comes back through the shared pool. */
 typedef struct CoroutinePoolStats {
@@ -95,5 +99,8 @@ typedef struct CoroutinePoolStats {
 } CoroutinePoolStats;
 
 void qemu_coroutine_pool_stats(CoroutinePoolStats *stats);
+
+/* struct Coroutine, and the bodies of what is inline above. */
+#include "coroutine/coroutine_int.h"
 
 #endif

@@ -1,6 +1,7 @@
 /* The inside of a coroutine: struct Coroutine, the per-thread state, and the seams of the module.
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
+ * coroutine-switch.h   enter and yield: the part that is inlined into the caller
  * coroutine.c          create, enter, yield: the states, the wake-up queue, the checks
  * coroutine-pool.c     where terminated coroutines wait
  * coroutine-stack.c    the memory of one: mapping, guard page, colour
@@ -17,6 +18,7 @@
 
 #include "base/queue.h"
 #include "coroutine/coroutine.h"
+#include "coroutine/coroutine-asm.h"
 
 #define COROUTINE_BACKENDS 2
 
@@ -25,21 +27,6 @@
 #else
 #define COROUTINE_BACKEND_DEFAULT COROUTINE_BACKEND_UCONTEXT
 #endif
-
-/* Why the coroutine came back to its enterer. 0 never occurs: siglongjmp would turn it into 1. */
-typedef enum CoroutineAction {
-    COROUTINE_YIELD = 1,
-    COROUTINE_TERMINATE,
-    COROUTINE_ENTER,
-} CoroutineAction;
-
-/* Where a suspended flow of control goes on. The asm backend fills all three (its code knows the
- * offsets); ucontext keeps a sigjmp_buf on the stack and its address in sp. */
-typedef struct CoroutinePoint {
-    void *sp;
-    void *fp;
-    void *pc;
-} CoroutinePoint;
 
 /* Lies at the top of its own stack, 64-byte aligned: the first two lines are all that a switch
  * touches. */
@@ -81,9 +68,8 @@ struct Coroutine {
 /* The state of one thread, in thread-local storage. It is small: static TLS is scarce for a library
  * that is loaded late.
  *
- * A function takes the address once, before it switches, and is never inlined; see
- * base/current-context.h for the reason. After qemu_aio_coroutine_enter's switch the address is
- * still right: a coroutine comes back to its enterer, and so to the enterer's thread. */
+ * Whoever uses it is a function that does not switch and is never inlined; see
+ * base/current-context.h for the reason. */
 typedef struct CoroutineThread {
     Coroutine *current;       /* NULL until used; the leader when no coroutine runs */
     CoroutineBackend backend; /* of new coroutines */
@@ -100,6 +86,11 @@ extern __thread CoroutineThread coroutine_thread;
 
 /* Set up the calling thread's state and make its leader. */
 Coroutine *coroutine_thread_init(CoroutineThread *t);
+
+/* What enter and yield do around the switch (coroutine.c), see coroutine-switch.h. */
+void coroutine_enter_begin(AioContext *ctx, Coroutine *co);
+void coroutine_enter_end(Coroutine *co, CoroutineAction action);
+Coroutine *coroutine_yield_begin(void);
 
 /* The body of every coroutine; runs on the new stack and does not return. */
 G_NORETURN void coroutine_main(Coroutine *co);
@@ -139,5 +130,7 @@ static inline void coroutine_pool_put(CoroutineThread *t, Coroutine *co)
 
 /* Free what the calling thread keeps. */
 void coroutine_pool_drain(CoroutineThread *t);
+
+#include "coroutine/coroutine-switch.h"
 
 #endif

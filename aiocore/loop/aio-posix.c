@@ -207,8 +207,7 @@ static bool run_poll_handlers_once(AioContext *ctx, AioHandlerList *ready_list)
     bool progress = false;
     AioHandler *node;
 
-    QLIST_FOREACH_RCU(node, &ctx->poll_aio_handlers, node_poll)
-    {
+    QLIST_FOREACH_RCU (node, &ctx->poll_aio_handlers, node_poll) {
         if (!qatomic_read(&node->deleted) && aio_node_check(ctx, node->is_external) &&
             node->io_poll(node->opaque)) {
             node->poll_ready = true;

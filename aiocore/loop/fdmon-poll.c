@@ -26,8 +26,7 @@ static unsigned fill_pollfds(AioContext *ctx)
     AioHandler *node;
     unsigned n = 0;
 
-    QLIST_FOREACH_RCU(node, &ctx->aio_handlers, node)
-    {
+    QLIST_FOREACH_RCU (node, &ctx->aio_handlers, node) {
         if (!qatomic_read(&node->deleted) && node->pfd.events &&
             aio_node_check(ctx, node->is_external)) {
             add_pollfd(ctx, node, n++);
