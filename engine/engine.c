@@ -100,6 +100,7 @@ static void qaio_complete(void *opaque, int ret)
         qaio_issued(r, &now);
     }
     r->io_u->error = -ret;
+    qd->in_flight--;
     qd->counters.failed += ret < 0;
     qd->done[qd->done_tail++ & qd->done_mask] = r->io_u;
 }
@@ -113,6 +114,7 @@ static void qaio_start(struct qaio_data *qd, BlockBackend *blk, struct io_u *io_
         qd->plugged = blk;
     }
     r->issued = false;
+    qd->in_flight++;
     QTAILQ_INSERT_TAIL(&qd->unissued, r, next);
     qemu_iovec_init_buf(&r->qiov, io_u->xfer_buf, io_u->xfer_buflen);
 
@@ -144,6 +146,23 @@ static enum fio_q_status qaio_sync_now(struct qaio_data *qd, BlockBackend *blk, 
     qaio_issue_time(qd->td, &io_u->issue_time);
     blk_drain(blk);
     io_u->error = -blk_flush(blk);
+    qd->counters.failed += io_u->error != 0;
+    return FIO_Q_COMPLETED;
+}
+
+/*
+ * A trim among reads and writes, which fio expects to be done before the next request to the same
+ * place: we return when it is. Only a job of nothing but trims has them in flight at the same time.
+ */
+static enum fio_q_status qaio_trim_now(struct qaio_data *qd, BlockBackend *blk, struct io_u *io_u)
+{
+    if (qd->plugged) {
+        return FIO_Q_BUSY;
+    }
+    qaio_issue_time(qd->td, &io_u->issue_time);
+    io_u->error = -blk_pdiscard(blk, io_u->offset, io_u->xfer_buflen);
+    io_u_mark_submit(qd->td, 1);
+    io_u_mark_complete(qd->td, 1);
     qd->counters.failed += io_u->error != 0;
     return FIO_Q_COMPLETED;
 }
@@ -180,6 +199,9 @@ static enum fio_q_status qaio_queue_by_kind(struct thread_data *td, struct io_u 
     if (!QAIO_ASYNC_SYNC && unlikely(ddir_sync(io_u->ddir))) {
         return qaio_sync_now(qd, blk, io_u);
     }
+    if (unlikely(io_u->ddir == DDIR_TRIM && (td_read(td) || td_write(td)))) {
+        return qaio_trim_now(qd, blk, io_u);
+    }
     qaio_start(qd, blk, io_u);
     return FIO_Q_QUEUED;
 }
@@ -197,18 +219,21 @@ static enum fio_q_status qaio_queue(struct thread_data *td, struct io_u *io_u)
     return status;
 }
 
-static int qaio_commit(struct thread_data *td)
+void qaio_submit(struct qaio_data *qd)
 {
-    struct qaio_data *qd = td->io_ops_data;
-
     if (!qd->plugged) {
-        return 0;
+        return;
     }
     blk_io_unplug(qd->plugged);
     qd->plugged = NULL;
     if (!QTAILQ_EMPTY(&qd->unissued) && !(qd->laio && laio_queued(qd->laio))) {
         qaio_issue_rest(qd);
     }
+}
+
+static int qaio_commit(struct thread_data *td)
+{
+    qaio_submit(td->io_ops_data);
     return 0;
 }
 
@@ -264,24 +289,24 @@ static int qaio_init(struct thread_data *td)
     qd = g_new0(struct qaio_data, 1);
     qd->td = td;
     qd->options = td->eo;
+    qd->stats_fd = -1;
+    qd->backends = g_hash_table_new_full(NULL, NULL, (GDestroyNotify)blk_unref, NULL);
+    qd->requests = qemu_memalign(64, td->o.iodepth * sizeof(*qd->requests));
     QTAILQ_INIT(&qd->unissued);
     td->io_ops_data = qd;
     return 0;
 }
 
+/* The requests are ours and not the io_us': fio forgets io_us that are in flight when a job breaks
+ * off. */
 static int qaio_io_u_init(struct thread_data *td, struct io_u *io_u)
 {
-    struct qaio_request *r = qemu_memalign(64, sizeof(*r));
+    struct qaio_data *qd = td->io_ops_data;
+    struct qaio_request *r = &qd->requests[qd->nrequests++];
 
-    *r = (struct qaio_request){ .io_u = io_u, .qd = td->io_ops_data };
+    *r = (struct qaio_request){ .io_u = io_u, .qd = qd };
     io_u->engine_data = r;
     return 0;
-}
-
-static void qaio_io_u_free(struct thread_data *td fio_unused, struct io_u *io_u)
-{
-    qemu_vfree(io_u->engine_data);
-    io_u->engine_data = NULL;
 }
 
 uint64_t qaio_allocations(struct qaio_data *qd)
@@ -292,26 +317,15 @@ uint64_t qaio_allocations(struct qaio_data *qd)
     return coroutines.created + blk_aio_misses(qd->ctx);
 }
 
-static void coroutine_fn do_nothing(void *opaque fio_unused)
-{
-}
-
 /* Have a coroutine and a block at hand for every io_u, and one for a flush, before the clock runs.
  */
 static void qaio_warm_up(struct qaio_data *qd)
 {
     unsigned n = qd->td->o.iodepth + 1;
-    Coroutine **co = g_new(Coroutine *, n);
 
     blk_reserve(qd->ctx, n);
     qemu_coroutine_inc_pool_size(n);
-    for (unsigned i = 0; i < n; i++) {
-        co[i] = qemu_coroutine_create(do_nothing, NULL);
-    }
-    for (unsigned i = 0; i < n; i++) {
-        qemu_coroutine_enter(co[i]);
-    }
-    g_free(co);
+    qemu_coroutine_pool_reserve(n);
     qd->counters.allocations_at_start = qaio_allocations(qd);
 }
 
@@ -347,6 +361,15 @@ static int qaio_start_loop(struct qaio_data *qd)
     return qd->open_flags & BDRV_O_NATIVE_AIO ? qaio_start_laio(qd) : 0;
 }
 
+static int qaio_stats_error(struct qaio_data *qd, int ret)
+{
+    if (ret < 0) {
+        log_err("qaio: qaio_stats=%s cannot be written: %s\n", qd->options->stats, strerror(-ret));
+        td_verror(qd->td, -ret, "qaio_stats");
+    }
+    return ret;
+}
+
 /* Not in .init, whose failure fio explains with a guess about the depth. */
 static int qaio_post_init(struct thread_data *td)
 {
@@ -354,6 +377,7 @@ static int qaio_post_init(struct thread_data *td)
     unsigned slots = 1;
     int ret = qaio_apply_options(qd);
 
+    ret = ret ?: qaio_stats_error(qd, qaio_open_stats(qd));
     ret = ret ?: qaio_start_loop(qd);
     if (ret < 0) {
         td_verror(td, -ret, "qaio_post_init");
@@ -369,18 +393,24 @@ static int qaio_post_init(struct thread_data *td)
     return 0;
 }
 
+/*
+ * fio may leave requests behind, queued or in flight, and with them their files open: when a replay
+ * ends, for one. Nothing may come for them any more once we are gone.
+ */
+static void qaio_settle(struct qaio_data *qd)
+{
+    qaio_submit(qd);
+    while (qd->in_flight > 0) {
+        aio_poll(qd->ctx, true);
+    }
+    g_hash_table_remove_all(qd->backends);
+}
+
 static void qaio_stop_loop(struct qaio_data *qd)
 {
-    if (!qd->ctx) {
-        return;
-    }
+    qaio_settle(qd);
     if (qd->done) {
-        int ret = qaio_write_stats(qd);
-
-        if (ret < 0) {
-            log_err("qaio: cannot write %s: %s\n", qd->options->stats, strerror(-ret));
-            td_verror(qd->td, -ret, "qaio_stats");
-        }
+        qaio_stats_error(qd, qaio_write_stats(qd));
         qemu_coroutine_dec_pool_size(qd->td->o.iodepth + 1);
     }
     qemu_set_current_aio_context(NULL);
@@ -394,7 +424,14 @@ static void qaio_cleanup(struct thread_data *td)
     if (!qd) {
         return;
     }
-    qaio_stop_loop(qd);
+    if (qd->ctx) {
+        qaio_stop_loop(qd);
+    }
+    if (qd->stats_fd >= 0) {
+        close(qd->stats_fd); /* the job never began */
+    }
+    g_hash_table_unref(qd->backends);
+    qemu_vfree(qd->requests);
     g_free(qd->done);
     g_free(qd);
 }
@@ -406,7 +443,6 @@ struct ioengine_ops qaio_ioengine = {
     .init = qaio_init,
     .post_init = qaio_post_init,
     .io_u_init = qaio_io_u_init,
-    .io_u_free = qaio_io_u_free,
     .queue = qaio_queue,
     .commit = qaio_commit,
     .getevents = qaio_getevents,

@@ -19,7 +19,7 @@ struct qaio_request {
     QEMUIOVector qiov;
     bool issued; /* fio has been told when it went to the kernel */
     QTAILQ_ENTRY(qaio_request) next;
-};
+} __attribute__((aligned(64)));
 
 /* How often what happened; completions and submissions are counted by linux-aio. */
 struct qaio_counters {
@@ -39,6 +39,11 @@ struct qaio_data {
     int open_flags;      /* BDRV_O_*, besides RDWR: what the options make of each file */
     bool write_through;
 
+    GHashTable *backends;          /* of the open files, as a set: fio does not close all of them */
+    struct qaio_request *requests; /* one per io_u */
+    unsigned nrequests;
+    unsigned in_flight; /* from .queue until done */
+
     BlockBackend *plugged; /* since the last commit; NULL: nothing was queued since */
     QTAILQ_HEAD(, qaio_request) unissued;
 
@@ -49,6 +54,7 @@ struct qaio_data {
     unsigned done_tail;
 
     struct qaio_counters counters;
+    int stats_fd; /* of qaio_stats; -1: not asked for */
 };
 
 /* The operations handed to fio. */
@@ -59,7 +65,14 @@ int qaio_open_file(struct thread_data *td, struct fio_file *f);
 int qaio_close_file(struct thread_data *td, struct fio_file *f);
 int qaio_get_file_size(struct thread_data *td, struct fio_file *f);
 
-/* Append the job's statistics to the file of qaio_stats, if that is set. 0 or -errno. */
+/* Submit what was queued since the last commit. */
+void qaio_submit(struct qaio_data *qd);
+
+/* Open the file of qaio_stats, if that is set, so that a bad name shows before the job runs. 0 or
+ * -errno. */
+int qaio_open_stats(struct qaio_data *qd);
+
+/* Append the job's statistics to it, and close it. 0 or -errno. */
 int qaio_write_stats(struct qaio_data *qd);
 
 /* Blocks and coroutines that were not at hand when a request needed them, since the job began. */

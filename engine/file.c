@@ -80,22 +80,27 @@ int qaio_open_file(struct thread_data *td, struct fio_file *f)
         return generic_close_file(td, f) ?: 1;
     }
     FILE_SET_ENG_DATA(f, blk);
+    g_hash_table_add(((struct qaio_data *)td->io_ops_data)->backends, blk);
     return 0;
 }
 
 int qaio_close_file(struct thread_data *td, struct fio_file *f)
 {
+    struct qaio_data *qd = td->io_ops_data;
     BlockBackend *blk = FILE_ENG_DATA(f);
 
     if (blk) {
-        blk_unref(blk);
+        /* What fio has queued and left is done before the descriptor goes. */
+        qaio_submit(qd);
+        g_hash_table_remove(qd->backends, blk);
         FILE_SET_ENG_DATA(f, NULL);
     }
     return generic_close_file(td, f);
 }
 
-/* fio's own. Called rather than pointed to, for a pointer has to be resolved when the module is loaded, which
- * is before the version guard can say what is wrong with a fio that has no such function. */
+/* fio's own. Called rather than pointed to, for a pointer has to be resolved when the module is
+ * loaded, which is before the version guard can say what is wrong with a fio that has no such
+ * function. */
 int qaio_get_file_size(struct thread_data *td, struct fio_file *f)
 {
     return generic_get_file_size(td, f);

@@ -4,6 +4,8 @@
  */
 #include "engine/engine.h"
 
+#define MAX_REQUESTS 65536
+
 #define QAIO_OPTION(n, field)                                                                      \
     .name = "qaio_" n, .off1 = offsetof(struct qaio_options, field), .category = FIO_OPT_C_ENGINE, \
     .group = FIO_OPT_G_INVALID
@@ -26,7 +28,7 @@ struct fio_option qaio_option_table[] = {
         .help = "Requests that may be in flight; more wait in the queue",
         .def = "1024",
         .minval = 1,
-        .maxval = 65536,
+        .maxval = MAX_REQUESTS,
         .interval = 1,
     },
     {
@@ -36,7 +38,7 @@ struct fio_option qaio_option_table[] = {
         .help = "Requests gathered before they are submitted although more may come; 0: QEMU's 32",
         .def = "0",
         .minval = 0,
-        .maxval = 65536,
+        .maxval = MAX_REQUESTS,
         .interval = 1,
     },
     {
@@ -141,10 +143,28 @@ static int apply_coroutine(struct qaio_data *qd)
     return 0;
 }
 
+/* fio does not notice values below zero. */
+static int check_range(const char *name, unsigned value, unsigned min)
+{
+    if (value < min || value > MAX_REQUESTS) {
+        log_err("qaio: %s=%d is out of range: use %u to %u\n", name, (int)value, min, MAX_REQUESTS);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int check_ranges(const struct qaio_options *options)
+{
+    int ret = check_range("qaio_max_events", options->max_events, 1);
+
+    return ret ?: check_range("qaio_max_batch", options->max_batch, 0);
+}
+
 int qaio_apply_options(struct qaio_data *qd)
 {
-    int ret = apply_cache(qd);
+    int ret = check_ranges(qd->options);
 
+    ret = ret ?: apply_cache(qd);
     ret = ret ?: apply_aio(qd);
     return ret ?: apply_coroutine(qd);
 }

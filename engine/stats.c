@@ -97,33 +97,34 @@ static GString *format_stats(struct qaio_data *qd)
     return g_string_append(out, "}\n");
 }
 
-static int append_to_file(const char *path, const GString *line)
+int qaio_open_stats(struct qaio_data *qd)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    int ret = 0;
-
-    if (fd < 0) {
-        return -errno;
+    qd->stats_fd = -1;
+    if (!qd->options->stats) {
+        return 0;
     }
-    if (write(fd, line->str, line->len) != (ssize_t)line->len) {
-        ret = errno ? -errno : -ENOSPC;
-    }
-    if (close(fd) < 0 && !ret) {
-        ret = -errno;
-    }
-    return ret;
+    qd->stats_fd = open(qd->options->stats, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    return qd->stats_fd < 0 ? -errno : 0;
 }
 
 int qaio_write_stats(struct qaio_data *qd)
 {
     GString *line;
-    int ret;
+    ssize_t len;
+    int ret = 0;
 
-    if (!qd->options->stats) {
+    if (qd->stats_fd < 0) {
         return 0;
     }
     line = format_stats(qd);
-    ret = append_to_file(qd->options->stats, line);
+    len = write(qd->stats_fd, line->str, line->len);
+    if (len != (ssize_t)line->len) {
+        ret = len < 0 ? -errno : -ENOSPC;
+    }
+    if (close(qd->stats_fd) < 0 && !ret) {
+        ret = -errno;
+    }
+    qd->stats_fd = -1;
     g_string_free(line, TRUE);
     return ret;
 }

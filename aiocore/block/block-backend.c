@@ -210,21 +210,35 @@ BlockAIOCB *blk_aio_of_coroutine(Coroutine *co)
 
 /* ---- callers that wait ---------------------------------------------------------------------- */
 
-static void blk_flush_done(void *opaque, int ret)
+static void blk_store_result(void *opaque, int ret)
 {
     *(int *)opaque = ret;
+}
+
+/* Turn the loop until *@ret has been stored. */
+static int blk_wait_for(BlockBackend *blk, const int *ret)
+{
+    g_assert(!qemu_in_coroutine());
+    while (*ret == NOT_DONE) {
+        aio_poll(blk->ctx, true);
+    }
+    return *ret;
 }
 
 int blk_flush(BlockBackend *blk)
 {
     int ret = NOT_DONE;
 
-    g_assert(!qemu_in_coroutine());
-    blk_aio_flush(blk, blk_flush_done, &ret);
-    while (ret == NOT_DONE) {
-        aio_poll(blk->ctx, true);
-    }
-    return ret;
+    blk_aio_flush(blk, blk_store_result, &ret);
+    return blk_wait_for(blk, &ret);
+}
+
+int blk_pdiscard(BlockBackend *blk, int64_t offset, int64_t bytes)
+{
+    int ret = NOT_DONE;
+
+    blk_aio_pdiscard(blk, offset, bytes, blk_store_result, &ret);
+    return blk_wait_for(blk, &ret);
 }
 
 void blk_drain(BlockBackend *blk)

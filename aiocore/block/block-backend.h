@@ -55,8 +55,9 @@ int coroutine_fn blk_co_pwritev(BlockBackend *blk, int64_t offset, int64_t bytes
 int coroutine_fn blk_co_pdiscard(BlockBackend *blk, int64_t offset, int64_t bytes);
 int coroutine_fn blk_co_flush(BlockBackend *blk);
 
-/* Flush, turning the loop until it is done. 0 or -errno. Not for coroutines. */
+/* The same for callers that are no coroutines: they turn the loop until it is done. 0 or -errno. */
 int blk_flush(BlockBackend *blk);
+int blk_pdiscard(BlockBackend *blk, int64_t offset, int64_t bytes);
 
 /* Turn the loop until no request of @blk is in flight. Not for coroutines. */
 void blk_drain(BlockBackend *blk);
