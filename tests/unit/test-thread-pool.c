@@ -1,0 +1,325 @@
+/* The thread pool: results, how many workers there are, and that they go.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Linked with --wrap=pthread_create, to refuse threads.
+ */
+#include "base/osdep.h"
+#include <pthread.h>
+#include <signal.h>
+#include "base/atomic.h"
+#include "block/thread-pool.h"
+#include "util.h"
+
+static int threads_made;
+static int threads_allowed = INT_MAX;
+
+typedef void *ThreadFunc(void *);
+
+int __real_pthread_create(pthread_t *t, const pthread_attr_t *attr, ThreadFunc *func, void *arg);
+int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *attr, ThreadFunc *func, void *arg);
+
+int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *attr, ThreadFunc *func, void *arg)
+{
+    if (threads_made >= threads_allowed) {
+        return EAGAIN;
+    }
+    threads_made++;
+    return __real_pthread_create(t, attr, func, arg);
+}
+
+typedef struct Job {
+    AioContext *ctx;
+    ThreadPoolFunc *func;
+    int arg;
+    int ret;
+    bool done;
+    void (*then)(struct Job *job);
+    struct Job *other;
+} Job;
+
+static int jobs_done;
+
+static void coroutine_fn job_entry(void *opaque)
+{
+    Job *job = opaque;
+
+    job->ret = thread_pool_submit_co(aio_get_thread_pool(job->ctx), job->func, job);
+    g_assert_true(in_aio_context_home_thread(job->ctx));
+    job->done = true;
+    jobs_done++;
+    if (job->then) {
+        job->then(job);
+    }
+}
+
+static void job_start(Job *job)
+{
+    aio_co_enter(job->ctx, qemu_coroutine_create(job_entry, job));
+}
+
+static AioContext *set_up(void)
+{
+    jobs_done = threads_made = 0;
+    threads_allowed = INT_MAX;
+    return test_context_new();
+}
+
+static int return_arg(void *opaque)
+{
+    Job *job = opaque;
+
+    g_assert_false(in_aio_context_home_thread(job->ctx));
+    return job->arg;
+}
+
+#define MANY 2000
+
+static void test_each_gets_its_own_result(void)
+{
+    AioContext *ctx = set_up();
+    Job *jobs = g_new0(Job, MANY);
+
+    for (int i = 0; i < MANY; i++) {
+        jobs[i] = (Job){ .ctx = ctx, .func = return_arg, .arg = i % 2 ? -i : i };
+        job_start(&jobs[i]);
+    }
+    TEST_POLL_UNTIL(ctx, jobs_done == MANY);
+    for (int i = 0; i < MANY; i++) {
+        g_assert_cmpint(jobs[i].ret, ==, jobs[i].arg);
+    }
+    g_free(jobs);
+    test_context_free(ctx);
+}
+
+/* ---- how many ------------------------------------------------------------------------------ */
+
+static int running, running_max;
+static bool go;
+
+static int stay_until_go(void *opaque)
+{
+    int now = qatomic_fetch_inc(&running) + 1, max = qatomic_read(&running_max);
+
+    while (now > max && qatomic_cmpxchg(&running_max, max, now) != max) {
+        max = qatomic_read(&running_max);
+    }
+    while (!qatomic_load_acquire(&go)) {
+        g_usleep(500);
+    }
+    qatomic_dec(&running);
+    return ((Job *)opaque)->arg;
+}
+
+static void test_at_most_64_threads_and_as_many_if_needed(void)
+{
+    AioContext *ctx = set_up();
+    Job *jobs = g_new0(Job, 200);
+
+    running = running_max = 0;
+    go = false;
+    for (int i = 0; i < 200; i++) {
+        jobs[i] = (Job){ .ctx = ctx, .func = stay_until_go, .arg = i };
+        job_start(&jobs[i]);
+    }
+    while (qatomic_read(&running) < THREAD_POOL_MAX_THREADS) {
+        g_usleep(500);
+    }
+    g_usleep(20000);
+    g_assert_cmpint(qatomic_read(&running), ==, THREAD_POOL_MAX_THREADS);
+    qatomic_store_release(&go, true);
+    TEST_POLL_UNTIL(ctx, jobs_done == 200);
+    g_assert_cmpint(running_max, ==, THREAD_POOL_MAX_THREADS);
+    g_assert_cmpint(threads_made, ==, THREAD_POOL_MAX_THREADS);
+    g_free(jobs);
+    test_context_free(ctx);
+}
+
+static void test_idle_worker_is_used_again(void)
+{
+    AioContext *ctx = set_up();
+    Job job = { .ctx = ctx, .func = return_arg, .arg = 3 };
+
+    for (int i = 1; i <= 50; i++) {
+        job_start(&job);
+        TEST_POLL_UNTIL(ctx, jobs_done == i);
+        g_usleep(2000); /* for the worker to become idle */
+    }
+    g_assert_cmpint(threads_made, <=, 2);
+    test_context_free(ctx);
+}
+
+static void test_without_any_thread_is_eagain(void)
+{
+    AioContext *ctx = set_up();
+    Job job = { .ctx = ctx, .func = return_arg, .arg = 3 };
+
+    threads_allowed = 0;
+    job_start(&job);
+    g_assert_true(job.done);
+    g_assert_cmpint(job.ret, ==, -EAGAIN);
+
+    threads_allowed = 1;
+    job_start(&job);
+    TEST_POLL_UNTIL(ctx, jobs_done == 2);
+    g_assert_cmpint(job.ret, ==, 3);
+    test_context_free(ctx);
+}
+
+static void test_with_fewer_threads_than_wanted_all_is_done(void)
+{
+    AioContext *ctx = set_up();
+    Job jobs[20];
+
+    threads_allowed = 2;
+    for (int i = 0; i < 20; i++) {
+        jobs[i] = (Job){ .ctx = ctx, .func = return_arg, .arg = i };
+        job_start(&jobs[i]);
+    }
+    TEST_POLL_UNTIL(ctx, jobs_done == 20);
+    for (int i = 0; i < 20; i++) {
+        g_assert_cmpint(jobs[i].ret, ==, i);
+    }
+    test_context_free(ctx);
+}
+
+/* ---- the end ------------------------------------------------------------------------------- */
+
+static void test_threads_are_gone_with_the_context(void)
+{
+    unsigned before, after = 0;
+    AioContext *ctx = set_up();
+    Job jobs[20];
+
+    before = test_threads();
+    go = false;
+    for (int i = 0; i < 20; i++) {
+        jobs[i] = (Job){ .ctx = ctx, .func = stay_until_go, .arg = i };
+        job_start(&jobs[i]);
+    }
+    g_assert_cmpuint(test_threads(), ==, before + 20);
+    qatomic_store_release(&go, true);
+    TEST_POLL_UNTIL(ctx, jobs_done == 20);
+    test_context_free(ctx);
+
+    /* They have left the pool; leaving the kernel takes each a moment more. */
+    for (int i = 0; i < 1000 && (after = test_threads()) > before; i++) {
+        g_usleep(1000);
+    }
+    g_assert_cmpuint(after, ==, before);
+}
+
+static int blocked_signals(void *opaque G_GNUC_UNUSED)
+{
+    sigset_t set;
+
+    pthread_sigmask(SIG_SETMASK, NULL, &set);
+    return sigismember(&set, SIGINT) && sigismember(&set, SIGTERM) && sigismember(&set, SIGALRM) &&
+           sigismember(&set, SIGUSR1);
+}
+
+static void test_signals_are_blocked_in_workers_only(void)
+{
+    AioContext *ctx = set_up();
+    Job job = { .ctx = ctx, .func = blocked_signals };
+    sigset_t before, after;
+
+    pthread_sigmask(SIG_SETMASK, NULL, &before);
+    job_start(&job);
+    pthread_sigmask(SIG_SETMASK, NULL, &after);
+    TEST_POLL_UNTIL(ctx, job.done);
+    g_assert_cmpint(job.ret, ==, 1);
+    for (int sig = 1; sig < NSIG; sig++) {
+        g_assert_cmpint(sigismember(&before, sig), ==, sigismember(&after, sig));
+    }
+    test_context_free(ctx);
+}
+
+/* ---- completions that wait ----------------------------------------------------------------- */
+
+static void start_other(Job *job)
+{
+    job_start(job->other);
+}
+
+static void test_completion_may_start_another(void)
+{
+    AioContext *ctx = set_up();
+    Job second = { .ctx = ctx, .func = return_arg, .arg = 2 };
+    Job first = { .ctx = ctx, .func = return_arg, .then = start_other, .other = &second };
+
+    job_start(&first);
+    TEST_POLL_UNTIL(ctx, jobs_done == 2);
+    g_assert_cmpint(second.ret, ==, 2);
+    test_context_free(ctx);
+}
+
+/* In a nested loop, but not for ever. */
+static void await_other(Job *job)
+{
+    gint64 end = g_get_monotonic_time() + 5 * G_TIME_SPAN_SECOND;
+
+    while (!job->other->done && g_get_monotonic_time() < end) {
+        if (!aio_poll(job->ctx, false)) {
+            g_usleep(100);
+        }
+    }
+    g_assert_true(job->other->done);
+}
+
+static void test_completion_may_wait_for_another(void)
+{
+    AioContext *ctx = set_up();
+    Job a = { .ctx = ctx, .func = return_arg, .then = await_other };
+    Job b = { .ctx = ctx, .func = return_arg, .then = await_other };
+
+    a.other = &b;
+    b.other = &a;
+    job_start(&a);
+    job_start(&b);
+    g_usleep(20000); /* for both to be done before the first completion is served */
+    TEST_POLL_UNTIL(ctx, jobs_done == 2);
+    test_context_free(ctx);
+}
+
+static void start_and_await_other(Job *job)
+{
+    qemu_coroutine_enter(qemu_coroutine_create(job_entry, job->other));
+    await_other(job);
+}
+
+static void test_completion_may_wait_for_its_own(void)
+{
+    AioContext *ctx = set_up();
+    Job third = { .ctx = ctx, .func = return_arg, .arg = 3 };
+    Job second = { .ctx = ctx, .func = return_arg, .then = start_and_await_other };
+    Job first = { .ctx = ctx, .func = return_arg, .then = start_and_await_other };
+
+    first.other = &second;
+    second.other = &third;
+    job_start(&first);
+    TEST_POLL_UNTIL(ctx, jobs_done == 3);
+    g_assert_cmpint(third.ret, ==, 3);
+    test_context_free(ctx);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/thread-pool/each-gets-its-own-result", test_each_gets_its_own_result);
+    g_test_add_func("/thread-pool/threads/64-if-needed",
+                    test_at_most_64_threads_and_as_many_if_needed);
+    g_test_add_func("/thread-pool/threads/idle-is-used-again", test_idle_worker_is_used_again);
+    g_test_add_func("/thread-pool/threads/none-is-eagain", test_without_any_thread_is_eagain);
+    g_test_add_func("/thread-pool/threads/fewer-than-wanted",
+                    test_with_fewer_threads_than_wanted_all_is_done);
+    g_test_add_func("/thread-pool/threads/gone-with-the-context",
+                    test_threads_are_gone_with_the_context);
+    g_test_add_func("/thread-pool/threads/signals-are-blocked",
+                    test_signals_are_blocked_in_workers_only);
+    g_test_add_func("/thread-pool/completion/starts-another", test_completion_may_start_another);
+    g_test_add_func("/thread-pool/completion/waits-for-another",
+                    test_completion_may_wait_for_another);
+    g_test_add_func("/thread-pool/completion/waits-for-its-own",
+                    test_completion_may_wait_for_its_own);
+    return g_test_run();
+}

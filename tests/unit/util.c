@@ -1,0 +1,89 @@
+/* What several unit tests share: a context per test, temporary files, waiting, threads to count.
+ * SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/osdep.h"
+#include <sys/mman.h>
+#include <sys/vfs.h>
+#include <linux/magic.h>
+#include "util.h"
+
+AioContext *test_context_new(void)
+{
+    AioContext *ctx = aio_context_new(&error_abort);
+
+    qemu_set_current_aio_context(ctx);
+    return ctx;
+}
+
+void test_context_free(AioContext *ctx)
+{
+    aio_context_unref(ctx);
+    qemu_set_current_aio_context(NULL);
+}
+
+void test_poll_idle(AioContext *ctx)
+{
+    while (aio_poll(ctx, false)) {
+        /* there may be more */
+    }
+}
+
+const char *test_tmpfs_dir(void)
+{
+    struct statfs st;
+
+    if (statfs("/dev/shm", &st) == 0 && st.f_type == TMPFS_MAGIC && access("/dev/shm", W_OK) == 0) {
+        return "/dev/shm";
+    }
+    return g_get_tmp_dir();
+}
+
+int test_file_new(const char *dir, int flags, int64_t size)
+{
+    g_autofree char *path = g_build_filename(dir, "qaio-test-XXXXXX", NULL);
+    g_autofree uint8_t *bytes = g_malloc(size + 1);
+    int fd = g_mkstemp(path);
+    int fd_flagged;
+
+    g_assert_cmpint(fd, >=, 0);
+    for (int64_t i = 0; i < size; i++) {
+        bytes[i] = test_byte(i);
+    }
+    g_assert_cmpint(write(fd, bytes, size), ==, size);
+    fd_flagged = open(path, O_RDWR | O_CLOEXEC | flags);
+    close(fd);
+    unlink(path);
+    return fd_flagged;
+}
+
+bool test_bytes_are(const void *buf, int64_t offset, size_t len)
+{
+    const uint8_t *bytes = buf;
+
+    for (size_t i = 0; i < len; i++) {
+        if (bytes[i] != test_byte(offset + i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void *test_read_only_page(void)
+{
+    void *page = mmap(NULL, 65536, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    g_assert_true(page != MAP_FAILED);
+    return page;
+}
+
+unsigned test_threads(void)
+{
+    GDir *dir = g_dir_open("/proc/self/task", 0, NULL);
+    unsigned n = 0;
+
+    g_assert_nonnull(dir);
+    while (g_dir_read_name(dir)) {
+        n++;
+    }
+    g_dir_close(dir);
+    return n;
+}

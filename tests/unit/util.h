@@ -1,0 +1,47 @@
+/* What several unit tests share: a context per test, temporary files, waiting, threads to count.
+ * SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef QAIO_TESTS_UNIT_UTIL_H
+#define QAIO_TESTS_UNIT_UTIL_H
+
+#include "base/osdep.h"
+#include "loop/aio.h"
+
+/* A context that is the calling thread's current one. */
+AioContext *test_context_new(void);
+
+/* Drop it, and leave the thread without one. */
+void test_context_free(AioContext *ctx);
+
+/* Turn the loop, sleeping when there is nothing to do, until @cond. */
+#define TEST_POLL_UNTIL(ctx, cond) \
+    do {                           \
+        while (!(cond)) {          \
+            aio_poll((ctx), true); \
+        }                          \
+    } while (0)
+
+/* Turn the loop without sleeping until nothing is left to do. */
+void test_poll_idle(AioContext *ctx);
+
+/* The folder of a tmpfs, where requests complete inside io_submit; the ordinary one without. */
+const char *test_tmpfs_dir(void);
+
+/* A file in @dir of @size bytes, byte i being test_byte(i), open for reading and writing with
+ * @flags on top, and unlinked already. -1 if the file system does not take @flags. */
+int test_file_new(const char *dir, int flags, int64_t size);
+
+static inline uint8_t test_byte(int64_t i)
+{
+    return (uint8_t)(i * 31 + (i >> 9) * 7 + 1);
+}
+
+/* Whether @len bytes at @buf are what test_file_new() put at @offset. */
+bool test_bytes_are(const void *buf, int64_t offset, size_t len);
+
+/* A page that nobody can write to: reading a file into it is -EFAULT. Never freed. */
+void *test_read_only_page(void);
+
+/* The threads of the process. */
+unsigned test_threads(void);
+
+#endif
