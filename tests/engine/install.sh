@@ -1,0 +1,43 @@
+#!/bin/bash
+# install.sh - make install puts the engine, its manual page and the job files where they belong, and what is installed
+# works; fio --enghelp shows every option with a help text, and the manual page has each of them.
+# SPDX-License-Identifier: GPL-2.0-or-later
+. "$(dirname "$0")/lib.sh"
+
+is_qaio || skip_all "only qaio's"
+plan 11
+options='qaio_coroutine qaio_max_events qaio_max_batch qaio_aio qaio_cache qaio_stats'
+
+timeout 20 env ${QAIO_PRELOAD:+LD_PRELOAD=$QAIO_PRELOAD} "$FIO" --enghelp="$QAIO_SO" >"$T/help.log" 2>&1
+rc=$? run=help
+[ "$rc" = 0 ]
+ok 'fio --enghelp=libqaio.so'
+for option in $options; do
+    grep -qE "^$option +: +[^ ].{10}" "$T/help.log"
+    ok "--enghelp has a help text for $option"
+done
+[ "$(grep -cE '^qaio_' "$T/help.log")" = "$(wc -w <<<"$options")" ]
+ok 'and has no other option'
+
+missing=
+for option in $options; do grep -q "${option//_/\\\\*_}" "$top/docs/libqaio.1" 2>/dev/null || missing+=" $option"; done
+[ -z "$missing" ] || { note "not in docs/libqaio.1:$missing"; false; }
+ok 'the manual page has every option'
+
+run=
+if [ ! -f "$builddir/Makefile" ]; then
+    skip 'make install' "$builddir is no build tree" 2
+else
+    # Not a part of the make that may be running this test.
+    env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -C "$builddir" install DESTDIR="$T/root" >"$T/install.log" 2>&1
+    installed=$(cd "$T/root" 2>/dev/null && find . -type f | sort)
+    grep -q '/libqaio\.so$' <<<"$installed" && grep -q '/man1/libqaio\.1' <<<"$installed" &&
+        grep -q '/randread\.fio$' <<<"$installed" && ! grep -q '\.la$' <<<"$installed" ||
+        { note "installed:" $installed; tail -n 3 "$T/install.log" | sed 's/^/# /'; false; }
+    ok 'make install: the engine, its manual page, the job files'
+    engine=external:$(find "$T/root" -name libqaio.so)
+    fio_run installed --filename="$T/file" --size=1m --rw=write --direct=1 --bs=4k --iodepth=4
+    is_clean
+    ok 'what is installed works'
+fi
+finish
