@@ -36,6 +36,16 @@ static int check_request(BlockDriverState *bs, int64_t offset, int64_t bytes)
     return 0;
 }
 
+static int check_write_request(BlockDriverState *bs, int64_t offset, int64_t bytes)
+{
+    int ret = check_request(bs, offset, bytes);
+
+    if (likely(ret == 0) && unlikely(!(bs->open_flags & BDRV_O_RDWR))) {
+        return -EPERM;
+    }
+    return ret;
+}
+
 int coroutine_fn bdrv_co_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
                                 QEMUIOVector *qiov, BdrvRequestFlags flags)
 {
@@ -56,13 +66,10 @@ int coroutine_fn bdrv_co_pwritev(BlockDriverState *bs, int64_t offset, int64_t b
                                  QEMUIOVector *qiov, BdrvRequestFlags flags)
 {
     BdrvTrackedRequest req;
-    int ret = check_request(bs, offset, bytes);
+    int ret = check_write_request(bs, offset, bytes);
 
     if (unlikely(ret < 0)) {
         return ret;
-    }
-    if (unlikely(!(bs->open_flags & BDRV_O_RDWR))) {
-        return -EPERM;
     }
 
     tracked_request_begin(&req, bs, offset, bytes, BDRV_TRACKED_WRITE);
@@ -77,13 +84,10 @@ int coroutine_fn bdrv_co_pwritev(BlockDriverState *bs, int64_t offset, int64_t b
 int coroutine_fn bdrv_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes)
 {
     BdrvTrackedRequest req;
-    int ret = check_request(bs, offset, bytes);
+    int ret = check_write_request(bs, offset, bytes);
 
     if (ret < 0) {
         return ret;
-    }
-    if (!(bs->open_flags & BDRV_O_RDWR)) {
-        return -EPERM;
     }
 
     tracked_request_begin(&req, bs, offset, bytes, BDRV_TRACKED_DISCARD);
