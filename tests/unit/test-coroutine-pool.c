@@ -4,22 +4,12 @@
 #include "base/atomic.h"
 #include "coroutine/coroutine.h"
 #include "coroutine/coroutine_int.h"
+#include "util.h"
 
 #include <pthread.h>
 #include <sys/mman.h>
 
 enum { COUNT = 200, ROUNDS = 20, KEPT_AT_LEAST = 64 };
-
-static bool sanitized(void)
-{
-#if defined(COROUTINE_ASAN) || defined(COROUTINE_TSAN)
-    return true;
-#elif defined(HAVE_VALGRIND_VALGRIND_H)
-    return RUNNING_ON_VALGRIND;
-#else
-    return false;
-#endif
-}
 
 static CoroutinePoolStats stats(void)
 {
@@ -95,7 +85,7 @@ static void counters(void)
 /* What was live at once is never made again, however often and however many. */
 static void no_cliff(void)
 {
-    int n = sanitized() ? 300 : 5000;
+    int n = test_is_watched() ? 300 : 5000;
     Coroutine **co = g_new(Coroutine *, n);
 
     for (int round = 0; round < 5; round++) {
@@ -310,7 +300,7 @@ static void thread_end_frees(void)
     void (*use)(void) = use_many;
     unsigned before;
 
-    if (sanitized()) {
+    if (test_is_watched()) {
         return;
     }
     in_thread(&use);
@@ -344,7 +334,7 @@ static void memory(void)
     for (int i = 0; i < 64; i++) {
         g_assert_cmpuint((uintptr_t)co[i] % 64, ==, 0);
         tops |= 1ull << (uintptr_t)co[i] / 64 % 64;
-        if (!sanitized()) {
+        if (!test_is_watched()) {
             g_assert_cmpuint(touched_pages(co[i]), <=, 2);
         }
     }

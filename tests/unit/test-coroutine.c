@@ -3,6 +3,7 @@
 #include "base/osdep.h"
 #include "coroutine/coroutine.h"
 #include "coroutine/coroutine_int.h"
+#include "util.h"
 
 #include <signal.h>
 
@@ -18,18 +19,6 @@ static unsigned many(void)
     }
 #endif
     return 10000;
-}
-
-/* Sanitizers and valgrind have their own ideas about SIGSEGV and stacks. */
-static bool checked(void)
-{
-#if defined(COROUTINE_ASAN) || defined(COROUTINE_TSAN)
-    return true;
-#elif defined(HAVE_VALGRIND_VALGRIND_H)
-    return RUNNING_ON_VALGRIND;
-#else
-    return false;
-#endif
 }
 
 /* --- states --- */
@@ -498,7 +487,7 @@ static void overflow(void)
 
 static void test_overflow(void)
 {
-    if (checked()) {
+    if (test_is_watched()) {
         g_test_skip("sanitizers and valgrind handle SIGSEGV themselves");
         return;
     }
@@ -568,7 +557,7 @@ static void *travel_thread(void *opaque)
     return NULL;
 }
 
-static void test_threads(void)
+static void test_moves_between_threads(void)
 {
     Travel t = { .step = 0 };
 
@@ -603,7 +592,7 @@ static const Case cases[] = {
     { "alignment", test_alignment },
     { "overflow", test_overflow },
     { "deep", test_deep },
-    { "threads", test_threads },
+    { "threads", test_moves_between_threads },
 };
 
 static void run_asm(const void *c)

@@ -1,6 +1,7 @@
 /* What several unit tests share: a context per test, temporary files, waiting, threads to count.
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/osdep.h"
+#include "coroutine/coroutine.h"
 #include <sys/mman.h>
 #include <sys/vfs.h>
 #include <linux/magic.h>
@@ -86,4 +87,15 @@ unsigned test_threads(void)
     }
     g_dir_close(dir);
     return n;
+}
+
+bool test_is_watched(void)
+{
+#if defined(COROUTINE_ASAN) || defined(COROUTINE_TSAN)
+    return true;
+#elif defined(HAVE_VALGRIND_VALGRIND_H)
+    return RUNNING_ON_VALGRIND;
+#else
+    return false;
+#endif
 }

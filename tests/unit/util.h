@@ -41,6 +41,9 @@ bool test_bytes_are(const void *buf, int64_t offset, size_t len);
 /* A page that nobody can write to: reading a file into it is -EFAULT. Never freed. */
 void *test_read_only_page(void);
 
+/* Whether a sanitizer or valgrind watches: they have their own ideas about SIGSEGV, stacks and pages. */
+bool test_is_watched(void);
+
 /* The threads of the process. */
 unsigned test_threads(void);
 
