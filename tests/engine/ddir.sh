@@ -147,7 +147,7 @@ stonewall
 rw=randread
 thread=1
 END
-(cd "$T" && timeout 30 "$FIO" --output-format=json --output=two.out two.fio) >"$T/two.log" 2>&1
+(cd "$T" && timeout $((30 * ${QAIO_TIMEOUT_FACTOR:-1})) ${QAIO_PRELOAD:+env LD_PRELOAD="$QAIO_PRELOAD"} "$FIO" --output-format=json --output=two.out two.fio) >"$T/two.log" 2>&1
 rc=$? run=two
 sed -n '/^{/,/^}/p' "$T/two.out" >"$T/two.json"
 is_clean && is_so '[.jobs[].read.total_ios] == [1024, 1024]'
