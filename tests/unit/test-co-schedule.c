@@ -78,9 +78,7 @@ static void test_scheduled_twice_aborts(void)
         aio_co_schedule(ctx, co);
         return;
     }
-    g_test_trap_subprocess(NULL, 0, 0);
-    g_test_trap_assert_failed();
-    g_test_trap_assert_stderr("*aio_co_schedule*already scheduled in 'aio_co_schedule'*");
+    test_child_aborts("*aio_co_schedule*already scheduled in 'aio_co_schedule'*");
 }
 
 static void test_enter_outside_of_coroutines_runs_now(void)

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/osdep.h"
 #include "base/error.h"
+#include "util.h"
 
 static void test_setg(void)
 {
@@ -57,9 +58,7 @@ static void test_abort(void)
         error_setg(&error_abort, "this is a bug: %d", 7);
         return;
     }
-    g_test_trap_subprocess(NULL, 0, 0);
-    g_test_trap_assert_failed();
-    g_test_trap_assert_stderr("*this is a bug: 7*");
+    test_child_aborts("*this is a bug: 7*");
 }
 
 static void test_abort_propagated(void)
@@ -71,9 +70,7 @@ static void test_abort_propagated(void)
         error_propagate(&error_abort, err);
         return;
     }
-    g_test_trap_subprocess(NULL, 0, 0);
-    g_test_trap_assert_failed();
-    g_test_trap_assert_stderr("*found elsewhere*");
+    test_child_aborts("*found elsewhere*");
 }
 
 static void test_report(void)
@@ -85,9 +82,10 @@ static void test_report(void)
         error_report_err(err);
         return;
     }
-    g_test_trap_subprocess(NULL, 0, 0);
-    g_test_trap_assert_passed();
-    g_test_trap_assert_stderr("one line\n");
+    if (test_run_in_child()) {
+        g_test_trap_assert_passed();
+        g_test_trap_assert_stderr("one line\n");
+    }
 }
 
 int main(int argc, char **argv)

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/osdep.h"
 #include "base/memalign.h"
+#include "util.h"
 #include "coroutine/coroutine_int.h" /* which knows the sanitizers */
 
 /* More than any address space; volatile, or compilers warn that it cannot be had. */
@@ -39,9 +40,7 @@ static void test_failure_aborts(void)
         qemu_vfree(qemu_memalign(4096, too_much));
         return;
     }
-    g_test_trap_subprocess(NULL, 0, 0);
-    g_test_trap_assert_failed();
-    g_test_trap_assert_stderr("*cannot allocate*aligned to 4096*");
+    test_child_aborts("*cannot allocate*aligned to 4096*");
 }
 
 static void test_free_keeps_errno(void)

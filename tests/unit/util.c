@@ -89,13 +89,39 @@ unsigned test_threads(void)
     return n;
 }
 
+/* CI runs the tests built for another processor under qemu-user, and says so in this variable. */
+static bool is_emulated(void)
+{
+    const char *wrapper = g_getenv("QAIO_WRAPPER");
+
+    return wrapper && g_str_has_prefix(wrapper, "qemu-");
+}
+
 bool test_is_watched(void)
 {
 #if defined(COROUTINE_ASAN) || defined(COROUTINE_TSAN)
     return true;
 #elif defined(HAVE_VALGRIND_VALGRIND_H)
-    return RUNNING_ON_VALGRIND;
+    return RUNNING_ON_VALGRIND || is_emulated();
 #else
-    return false;
+    return is_emulated();
 #endif
+}
+
+bool test_run_in_child(void)
+{
+    if (is_emulated()) {
+        g_test_skip("a program under an emulator cannot start itself");
+        return false;
+    }
+    g_test_trap_subprocess(NULL, 0, 0);
+    return true;
+}
+
+void test_child_aborts(const char *pattern)
+{
+    if (test_run_in_child()) {
+        g_test_trap_assert_failed();
+        g_test_trap_assert_stderr(pattern);
+    }
 }

@@ -41,8 +41,16 @@ bool test_bytes_are(const void *buf, int64_t offset, size_t len);
 /* A page that nobody can write to: reading a file into it is -EFAULT. Never freed. */
 void *test_read_only_page(void);
 
-/* Whether a sanitizer or valgrind watches: they have their own ideas about SIGSEGV, stacks and pages. */
+/* Whether a sanitizer, valgrind or an emulator of another processor is between us and the kernel:
+ * these have their own ideas about SIGSEGV, stacks and pages. */
 bool test_is_watched(void);
+
+/* Run this test once more in a child, where g_test_subprocess() is true. False, and the test is
+ * skipped, under an emulator, where programs cannot start themselves. */
+bool test_run_in_child(void);
+
+/* Do that, and expect the child to fail with @pattern on its stderr. */
+void test_child_aborts(const char *pattern);
 
 /* The threads of the process. */
 unsigned test_threads(void);
