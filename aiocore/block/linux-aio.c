@@ -21,7 +21,9 @@
  * Completions. The kernel writes events into a ring that it maps into our memory, and signals an
  * eventfd. We look at the ring first and sleep only when it is empty. seen is the part of the ring
  * that was found full at the last look; a run over the completions takes from it one by one, so
- * that a nested run just goes on where its caller is, and the caller finds out by looking.
+ * that a nested run just goes on where its caller is, and the caller finds out by looking. Only the
+ * loop looks: a look after each io_submit as well would mostly find nothing, and take the ring's
+ * cache line away from the processor that completes.
  */
 #include "base/osdep.h"
 #include <sys/uio.h>
@@ -211,17 +213,14 @@ static void qemu_laio_process_completion(struct qemu_laiocb *laiocb)
     }
 }
 
-/*
- * Finish all requests that have completed. Nested runs, from callbacks, are welcome. Returns how
- * many this run finished itself.
- */
-static unsigned qemu_laio_process_completions(LinuxAioState *s)
+/* Finish all requests that have completed. Nested runs, from callbacks, are welcome. */
+static void qemu_laio_process_completions(LinuxAioState *s)
 {
     struct qemu_laiocb *laiocb;
     unsigned n = 0;
 
     if (!laio_look(s)) {
-        return 0;
+        return;
     }
 
     /* A callback that waits in a nested loop must find the rest of the completions there. */
@@ -234,18 +233,16 @@ static unsigned qemu_laio_process_completions(LinuxAioState *s)
     s->completion_depth--;
     qemu_bh_cancel(s->completion_bh);
 
-    s->io_q.blocked = false; /* there is room again */
     s->stats.completions += n;
     if (n) {
         histogram_add(s->stats.completion_runs, n);
     }
-    return n;
 }
 
 static void qemu_laio_process_completions_and_submit(LinuxAioState *s)
 {
     qemu_laio_process_completions(s);
-    s->io_q.blocked = false;
+    s->io_q.blocked = false; /* there is room again, or it is time to ask again */
     if (!s->io_q.plugged && !QSIMPLEQ_EMPTY(&s->io_q.pending)) {
         ioq_submit(s);
     }
@@ -380,13 +377,6 @@ static void ioq_submit(LinuxAioState *s)
     }
     s->io_q.submitting--;
     s->io_q.blocked = s->io_q.in_queue > 0;
-
-    /* Some may be done already; all, on a device that completes inside io_submit. */
-    if (s->completion_depth == 0 && qemu_laio_process_completions(s) && s->io_q.in_queue &&
-        !s->io_q.plugged) {
-        /* That made room, or more requests: on with them in the next turn. */
-        qemu_bh_schedule(s->completion_bh);
-    }
 }
 
 /* How many requests to gather under plug. */
