@@ -223,10 +223,12 @@ static void qemu_laio_process_completions(LinuxAioState *s)
         return;
     }
 
-    /* A callback that waits in a nested loop must find the rest of the completions there. */
-    qemu_bh_schedule(s->completion_bh);
     s->completion_depth++;
     while (laio_take(s, &laiocb)) {
+        if (s->nseen) {
+            /* A callback that waits in a nested loop must find the rest there. */
+            qemu_bh_schedule(s->completion_bh);
+        }
         qemu_laio_process_completion(laiocb);
         n++;
     }
