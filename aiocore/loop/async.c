@@ -108,7 +108,9 @@ void qemu_bh_schedule_idle(QEMUBH *bh)
 
 void qemu_bh_cancel(QEMUBH *bh)
 {
-    qatomic_and(&bh->flags, ~(BH_SCHEDULED | BH_IDLE));
+    if (qatomic_read(&bh->flags) & BH_SCHEDULED) {
+        qatomic_and(&bh->flags, ~(BH_SCHEDULED | BH_IDLE));
+    }
 }
 
 void qemu_bh_delete(QEMUBH *bh)
