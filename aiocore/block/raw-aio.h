@@ -5,11 +5,10 @@
 #ifndef QAIO_BLOCK_RAW_AIO_H
 #define QAIO_BLOCK_RAW_AIO_H
 
-#define QEMU_AIO_READ      0x0001
-#define QEMU_AIO_WRITE     0x0002
-#define QEMU_AIO_FLUSH     0x0008
-#define QEMU_AIO_DISCARD   0x0010
-#define QEMU_AIO_TYPE_MASK (QEMU_AIO_READ | QEMU_AIO_WRITE | QEMU_AIO_FLUSH | QEMU_AIO_DISCARD)
+#define QEMU_AIO_READ    0x0001
+#define QEMU_AIO_WRITE   0x0002
+#define QEMU_AIO_FLUSH   0x0008
+#define QEMU_AIO_DISCARD 0x0010
 
 /* The buffers cannot be used for direct I/O; the worker copies. */
 #define QEMU_AIO_MISALIGNED 0x1000

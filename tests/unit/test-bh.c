@@ -308,18 +308,24 @@ static void cancel_other_cb(Half *h)
     qemu_bh_cancel(h->other->bh);
 }
 
+/* Two of the same turn, each of which does something to the other. */
+static void run_rivals(AioContext *ctx, Half *a, Half *b, void (*cb)(Half *))
+{
+    half_init(a, ctx, cb);
+    half_init(b, ctx, cb);
+    a->other = b;
+    b->other = a;
+    qemu_bh_schedule(a->bh);
+    qemu_bh_schedule(b->bh);
+    test_poll_idle(ctx);
+}
+
 static void test_cancelled_by_one_of_the_same_turn(void)
 {
     AioContext *ctx = test_context_new();
     Half a, b;
 
-    half_init(&a, ctx, cancel_other_cb);
-    half_init(&b, ctx, cancel_other_cb);
-    a.other = &b;
-    b.other = &a;
-    qemu_bh_schedule(a.bh);
-    qemu_bh_schedule(b.bh);
-    test_poll_idle(ctx);
+    run_rivals(ctx, &a, &b, cancel_other_cb);
     g_assert_cmpint(a.runs + b.runs, ==, 1);
     qemu_bh_delete(a.bh);
     qemu_bh_delete(b.bh);
@@ -391,13 +397,7 @@ static void test_deleted_by_one_of_the_same_turn(void)
     AioContext *ctx = test_context_new();
     Half a, b;
 
-    half_init(&a, ctx, delete_other_cb);
-    half_init(&b, ctx, delete_other_cb);
-    a.other = &b;
-    b.other = &a;
-    qemu_bh_schedule(a.bh);
-    qemu_bh_schedule(b.bh);
-    test_poll_idle(ctx);
+    run_rivals(ctx, &a, &b, delete_other_cb);
     g_assert_cmpint(a.runs + b.runs, ==, 1);
     qemu_bh_delete(a.runs ? a.bh : b.bh);
     test_context_free(ctx);
