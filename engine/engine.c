@@ -349,6 +349,7 @@ static int qaio_start_laio(struct qaio_data *qd)
 static int qaio_start_loop(struct qaio_data *qd)
 {
     Error *err = NULL;
+    int ret;
 
     qd->ctx = aio_context_new(&err);
     if (!qd->ctx) {
@@ -358,7 +359,10 @@ static int qaio_start_loop(struct qaio_data *qd)
     }
     qemu_set_current_aio_context(qd->ctx);
     aio_context_set_aio_params(qd->ctx, qd->options->max_batch);
-    return qd->open_flags & BDRV_O_NATIVE_AIO ? qaio_start_laio(qd) : 0;
+    aio_context_set_poll_params(qd->ctx, qd->options->poll_max_ns, qd->options->poll_grow,
+                                qd->options->poll_shrink, &error_abort);
+    ret = qaio_apply_fdmon(qd);
+    return ret == 0 && qd->open_flags & BDRV_O_NATIVE_AIO ? qaio_start_laio(qd) : ret;
 }
 
 static int qaio_stats_error(struct qaio_data *qd, int ret)

@@ -4,7 +4,9 @@
  */
 #include "engine/engine.h"
 
-#define MAX_REQUESTS 65536
+#define MAX_REQUESTS    65536
+#define MAX_POLL_NS     1000000000
+#define MAX_POLL_FACTOR 1000000
 
 #define QAIO_OPTION(n, field)                                                                      \
     .name = "qaio_" n, .off1 = offsetof(struct qaio_options, field), .category = FIO_OPT_C_ENGINE, \
@@ -66,6 +68,48 @@ struct fio_option qaio_option_table[] = {
             { .ival = "unsafe", .oval = QAIO_CACHE_UNSAFE,
               .help = "Page cache, flushes are ignored; needs direct=0" },
         },
+    },
+    {
+        QAIO_OPTION("fdmon", fdmon),
+        .lname = "Waiting for descriptors",
+        .type = FIO_OPT_STR,
+        .help = "How the event loop waits for descriptors (default: auto)",
+        .posval = {
+            { .ival = "auto", .oval = QAIO_FDMON_AUTO, .help = "ppoll, epoll from 64 on" },
+            { .ival = "poll", .oval = QAIO_FDMON_POLL, .help = "ppoll" },
+            { .ival = "epoll", .oval = QAIO_FDMON_EPOLL, .help = "epoll" },
+            { .ival = "io_uring", .oval = QAIO_FDMON_IO_URING, .help = "io_uring" },
+        },
+    },
+    {
+        QAIO_OPTION("poll_max_ns", poll_max_ns),
+        .lname = "Busy polling",
+        .type = FIO_OPT_INT,
+        .help = "How long the event loop may look for completions before it sleeps; 0: not at all",
+        .def = "0",
+        .minval = 0,
+        .maxval = MAX_POLL_NS,
+        .interval = 1,
+    },
+    {
+        QAIO_OPTION("poll_grow", poll_grow),
+        .lname = "Growth of busy polling",
+        .type = FIO_OPT_INT,
+        .help = "Factor by which the time grows when completions are near; 0: QEMU's 2",
+        .def = "0",
+        .minval = 0,
+        .maxval = MAX_POLL_FACTOR,
+        .interval = 1,
+    },
+    {
+        QAIO_OPTION("poll_shrink", poll_shrink),
+        .lname = "Shrinking of busy polling",
+        .type = FIO_OPT_INT,
+        .help = "Divisor by which the time shrinks when completions are far; 0: to nothing",
+        .def = "0",
+        .minval = 0,
+        .maxval = MAX_POLL_FACTOR,
+        .interval = 1,
     },
     {
         QAIO_OPTION("stats", stats),
@@ -144,10 +188,10 @@ static int apply_coroutine(struct qaio_data *qd)
 }
 
 /* fio does not notice values below zero. */
-static int check_range(const char *name, unsigned value, unsigned min)
+static int check_range(const char *name, unsigned value, unsigned min, unsigned max)
 {
-    if (value < min || value > MAX_REQUESTS) {
-        log_err("qaio: %s=%d is out of range: use %u to %u\n", name, (int)value, min, MAX_REQUESTS);
+    if (value < min || value > max) {
+        log_err("qaio: %s=%d is out of range: use %u to %u\n", name, (int)value, min, max);
         return -EINVAL;
     }
     return 0;
@@ -155,9 +199,12 @@ static int check_range(const char *name, unsigned value, unsigned min)
 
 static int check_ranges(const struct qaio_options *options)
 {
-    int ret = check_range("qaio_max_events", options->max_events, 1);
+    int ret = check_range("qaio_max_events", options->max_events, 1, MAX_REQUESTS);
 
-    return ret ?: check_range("qaio_max_batch", options->max_batch, 0);
+    ret = ret ?: check_range("qaio_max_batch", options->max_batch, 0, MAX_REQUESTS);
+    ret = ret ?: check_range("qaio_poll_max_ns", options->poll_max_ns, 0, MAX_POLL_NS);
+    ret = ret ?: check_range("qaio_poll_grow", options->poll_grow, 0, MAX_POLL_FACTOR);
+    return ret ?: check_range("qaio_poll_shrink", options->poll_shrink, 0, MAX_POLL_FACTOR);
 }
 
 int qaio_apply_options(struct qaio_data *qd)
@@ -167,4 +214,27 @@ int qaio_apply_options(struct qaio_data *qd)
     ret = ret ?: apply_cache(qd);
     ret = ret ?: apply_aio(qd);
     return ret ?: apply_coroutine(qd);
+}
+
+int qaio_apply_fdmon(struct qaio_data *qd)
+{
+    static const struct {
+        const char *name;
+        AioFDMon fdmon;
+    } fdmons[] = {
+        [QAIO_FDMON_DEFAULT] = { "auto", AIO_FDMON_AUTO },
+        [QAIO_FDMON_AUTO] = { "auto", AIO_FDMON_AUTO },
+        [QAIO_FDMON_POLL] = { "poll", AIO_FDMON_POLL },
+        [QAIO_FDMON_EPOLL] = { "epoll", AIO_FDMON_EPOLL },
+        [QAIO_FDMON_IO_URING] = { "io_uring", AIO_FDMON_IO_URING },
+    };
+    unsigned fdmon = qd->options->fdmon;
+    Error *err = NULL;
+
+    if (aio_context_set_fdmon(qd->ctx, fdmons[fdmon].fdmon, &err)) {
+        return 0;
+    }
+    log_err("qaio: qaio_fdmon=%s: %s\n", fdmons[fdmon].name, error_get_pretty(err));
+    error_free(err);
+    return -ENOTSUP;
 }

@@ -27,6 +27,14 @@ enum qaio_cache {
     QAIO_CACHE_UNSAFE,
 };
 
+enum qaio_fdmon {
+    QAIO_FDMON_DEFAULT,
+    QAIO_FDMON_AUTO,
+    QAIO_FDMON_POLL,
+    QAIO_FDMON_EPOLL,
+    QAIO_FDMON_IO_URING,
+};
+
 struct qaio_options {
     void *td; /* fio's own; must come first */
     unsigned coroutine;
@@ -34,6 +42,10 @@ struct qaio_options {
     unsigned max_batch;
     unsigned aio;
     unsigned cache;
+    unsigned poll_max_ns;
+    unsigned poll_grow;
+    unsigned poll_shrink;
+    unsigned fdmon;
     char *stats;
 };
 
@@ -46,5 +58,8 @@ struct qaio_data;
  * with one line logged that says what to change: what cannot work together is never just ignored.
  */
 int qaio_apply_options(struct qaio_data *qd);
+
+/* Have qd->ctx, which is new, wait as qaio_fdmon says. 0, or -ENOTSUP with one line logged. */
+int qaio_apply_fdmon(struct qaio_data *qd);
 
 #endif

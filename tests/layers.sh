@@ -39,7 +39,7 @@ report "aiocore includes its own headers by folder and name" \
     "$(includes aiocore | grep -E '"' | grep -vE '"((base|coroutine|loop|block)/[a-z0-9_-]+|config)\.h"')"
 
 report "aiocore includes no header of fio's" \
-    "$(includes aiocore | grep -iE 'fio|ioengines|optgroup|io_u|thread_options')"
+    "$(includes aiocore | grep -iE 'fio|ioengines|optgroup|io_u\.|thread_options')"
 
 report "only the engine includes fio's headers" \
     "$(includes aiocore tests/unit tests/bench tests/faults 2>/dev/null |

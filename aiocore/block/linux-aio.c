@@ -92,7 +92,7 @@ struct LinuxAioState {
     /*
      * Taken from the ring while the eventfd counted up: it would end the next sleep at once.
      * Cleared before sleeping, not after waking: that is one system call per sleep in either case,
-     * and none for completions that were found without sleeping.
+     * and none for completions that were found without sleeping, however often we look.
      */
     bool eventfd_stale;
 
@@ -164,6 +164,14 @@ static bool laio_look(LinuxAioState *s)
     }
     s->eventfd_stale = true;
     return true;
+}
+
+/* Clear the eventfd, and look: of what completed before the clearing nothing else will tell. */
+static bool laio_look_cleared(LinuxAioState *s)
+{
+    event_notifier_test_and_clear(&s->e);
+    s->eventfd_stale = false;
+    return laio_look(s);
 }
 
 /* Take one event. The counters move one by one, for nested loops to see a state that is true. */
@@ -261,12 +269,13 @@ static void qemu_laio_completion_cb(EventNotifier *e)
 {
     LinuxAioState *s = container_of(e, LinuxAioState, e);
 
-    s->stats.eventfd_wakeups++;
     s->eventfd_stale = true;
+    if (laio_look(s) || laio_look_cleared(s)) {
+        s->stats.eventfd_wakeups++;
+    } /* else it told of what had been found before, in a turn that looked but did not sleep */
     qemu_laio_process_completions_and_submit(s);
 }
 
-/* The last look before the loop sleeps. */
 static bool qemu_laio_poll_cb(void *opaque)
 {
     EventNotifier *e = opaque;
@@ -275,14 +284,7 @@ static bool qemu_laio_poll_cb(void *opaque)
     if (laio_look(s)) {
         return true;
     }
-    if (!s->eventfd_stale) {
-        return false;
-    }
-
-    /* What completed before the clearing must be found now: nothing else will tell of it. */
-    event_notifier_test_and_clear(&s->e);
-    s->eventfd_stale = false;
-    return laio_look(s);
+    return s->eventfd_stale && aio_sleeps_next(s->aio_context) && laio_look_cleared(s);
 }
 
 static void qemu_laio_poll_ready(EventNotifier *e)

@@ -31,9 +31,7 @@ static AioHandler *find_aio_handler(AioContext *ctx, int fd)
 static void unlink_aio_handler(AioHandler *node)
 {
     QLIST_REMOVE(node, node);
-    if (node->io_poll) {
-        QLIST_REMOVE(node, node_poll);
-    }
+    QLIST_SAFE_REMOVE(node, node_poll); /* idle ones are off it */
 }
 
 /* Under list_lock. Returns whether @node is off the lists and the caller's to free. */
@@ -41,6 +39,8 @@ static bool remove_aio_handler(AioContext *ctx, AioHandler *node)
 {
     if (!node->io_poll) {
         qatomic_set(&ctx->poll_disable_cnt, ctx->poll_disable_cnt - 1);
+    } else if (node->poll_idle) {
+        qatomic_set(&ctx->poll_idle_cnt, ctx->poll_idle_cnt - 1);
     }
     if (qemu_lockcnt_count(&ctx->list_lock)) {
         qatomic_set(&node->deleted, true);
@@ -86,7 +86,7 @@ void aio_set_fd_handler(AioContext *ctx, int fd, bool is_external, IOHandler *io
                         IOHandler *io_write, AioPollFn *io_poll, IOHandler *io_poll_ready,
                         void *opaque)
 {
-    AioHandler *old_node, *unused = NULL;
+    AioHandler *old_node, *new_node = NULL, *unused = NULL;
 
     g_assert(!io_poll == !io_poll_ready);
 
@@ -95,15 +95,22 @@ void aio_set_fd_handler(AioContext *ctx, int fd, bool is_external, IOHandler *io
 
     /* The new one goes in first, so that no walker finds the descriptor without a handler. */
     if (io_read || io_write || io_poll) {
-        insert_aio_handler(ctx, aio_handler_new(fd, is_external, io_read, io_write, io_poll,
-                                                io_poll_ready, opaque));
+        new_node =
+            aio_handler_new(fd, is_external, io_read, io_write, io_poll, io_poll_ready, opaque);
+        insert_aio_handler(ctx, new_node);
+    }
+    if (old_node || new_node) {
+        ctx->fdmon_ops->update(ctx, old_node, new_node);
     }
     if (old_node && remove_aio_handler(ctx, old_node)) {
         unused = old_node;
     }
     qemu_lockcnt_unlock(&ctx->list_lock);
 
-    aio_notify(ctx);
+    if (old_node && in_aio_context_home_thread(ctx)) {
+        poll_handler_end(old_node); /* still there: only this thread frees deleted ones */
+    }
+    aio_notify_work(ctx);
     g_free(unused);
 }
 
@@ -116,6 +123,27 @@ void aio_set_event_notifier(AioContext *ctx, EventNotifier *notifier, bool is_ex
     aio_set_fd_handler(ctx, event_notifier_get_fd(notifier), is_external,
                        (IOHandler *)(void *)io_read, NULL, io_poll,
                        (IOHandler *)(void *)io_poll_ready, notifier);
+}
+
+void aio_set_fd_poll(AioContext *ctx, int fd, IOHandler *io_poll_begin, IOHandler *io_poll_end)
+{
+    AioHandler *node;
+
+    qemu_lockcnt_lock(&ctx->list_lock);
+    node = find_aio_handler(ctx, fd);
+    if (node) {
+        qatomic_set(&node->io_poll_begin, io_poll_begin);
+        qatomic_set(&node->io_poll_end, io_poll_end);
+    }
+    qemu_lockcnt_unlock(&ctx->list_lock);
+}
+
+void aio_set_event_notifier_poll(AioContext *ctx, EventNotifier *notifier,
+                                 EventNotifierHandler *io_poll_begin,
+                                 EventNotifierHandler *io_poll_end)
+{
+    aio_set_fd_poll(ctx, event_notifier_get_fd(notifier), (IOHandler *)(void *)io_poll_begin,
+                    (IOHandler *)(void *)io_poll_end);
 }
 
 /* At the end of a turn: free what was deleted, unless an outer turn still walks. */
@@ -169,6 +197,9 @@ static bool dispatch_handler(AioContext *ctx, AioHandler *node)
     if (!aio_node_check(ctx, node->is_external)) {
         return false;
     }
+    if (revents) {
+        poll_handler_is_not_idle(ctx, node);
+    }
 
     if (poll_ready && !qatomic_read(&node->deleted)) {
         node->io_poll_ready(node->opaque);
@@ -200,23 +231,8 @@ static bool dispatch_ready_handlers(AioContext *ctx, AioHandlerList *ready_list)
 
 /* ---- one turn ----------------------------------------------------------------------------- */
 
-/* Ask each io_poll once. Returns whether one other than the context's own notifier found something.
- */
-static bool run_poll_handlers_once(AioContext *ctx, AioHandlerList *ready_list)
-{
-    bool progress = false;
-    AioHandler *node;
-
-    QLIST_FOREACH_RCU (node, &ctx->poll_aio_handlers, node_poll) {
-        if (!qatomic_read(&node->deleted) && aio_node_check(ctx, node->is_external) &&
-            node->io_poll(node->opaque)) {
-            node->poll_ready = true;
-            aio_add_ready_handler(ready_list, node, 0);
-            progress |= node->opaque != &ctx->notifier;
-        }
-    }
-    return progress;
-}
+/* How many turns a busy loop may leave the descriptors of idle handlers alone. */
+#define TURNS_UNASKED_MAX 64
 
 /* Awake again: later notifications count anew. */
 static void aio_notify_accept(AioContext *ctx)
@@ -228,21 +244,47 @@ static void aio_notify_accept(AioContext *ctx)
     smp_mb();
 }
 
-static void sleep_in_fdmon(AioContext *ctx, AioHandlerList *ready_list)
+static void ask_fdmon(AioContext *ctx, AioHandlerList *ready_list, int64_t timeout)
 {
-    int64_t timeout;
+    ctx->turns_unasked = 0;
+    ctx->fdmon_ops->wait(ctx, ready_list, timeout);
+}
+
+/*
+ * For a turn that need not sleep: have a look at those descriptors that polling does not ask about.
+ * Of handlers that are idle nothing is expected, so a loop that is busy (@found) can let them wait.
+ */
+static void look_at_descriptors(AioContext *ctx, AioHandlerList *ready_list, bool found)
+{
+    bool idle_ones = qatomic_read(&ctx->poll_idle_cnt) > 0;
+
+    if (qatomic_read(&ctx->poll_disable_cnt) ||
+        (idle_ones && (!found || ++ctx->turns_unasked == TURNS_UNASKED_MAX))) {
+        ask_fdmon(ctx, ready_list, 0);
+    }
+}
+
+/* As long as notifications, bottom halves and timers allow. Returns whether it slept. */
+static bool sleep_in_fdmon(AioContext *ctx, AioHandlerList *ready_list)
+{
+    int64_t timeout = 0;
 
     qatomic_set(&ctx->notify_me, ctx->notify_me + 1);
 
     /* notify_me before looking for work; pairs with the barrier in aio_notify(), async.c. */
     smp_mb();
-    timeout = aio_compute_timeout(ctx);
-    if (timeout != 0 || qatomic_read(&ctx->poll_disable_cnt)) {
-        fdmon_poll_wait(ctx, ready_list, timeout);
-    } /* else work is due, and all handlers have just been asked */
+    if (!qatomic_read(&ctx->notified)) {
+        timeout = aio_compute_timeout(ctx);
+    }
+    if (timeout != 0) {
+        ask_fdmon(ctx, ready_list, timeout);
+    } else {
+        look_at_descriptors(ctx, ready_list, true);
+    }
 
     qatomic_store_release(&ctx->notify_me, ctx->notify_me - 1);
     aio_notify_accept(ctx);
+    return timeout != 0;
 }
 
 /*
@@ -264,6 +306,33 @@ static void note_poller(AioContext *ctx)
     }
 }
 
+/*
+ * Find ready handlers: by polling, else by sleeping. Learns from how long it took when polling did
+ * not last until something was found: asleep, or in the last look before.
+ */
+static void wait_for_events(AioContext *ctx, AioHandlerList *ready_list)
+{
+    bool measured = qatomic_read(&ctx->poll_max_ns) != 0;
+    int64_t start = measured ? qemu_clock_get_ns(QEMU_CLOCK_REALTIME) : 0;
+    bool waited;
+
+    if (try_poll_mode(ctx, ready_list, true)) {
+        look_at_descriptors(ctx, ready_list, true);
+        waited = !ctx->poll_started;
+    } else {
+        waited = sleep_in_fdmon(ctx, ready_list);
+    }
+    if (measured && waited) {
+        adjust_polling_time(ctx, qemu_clock_get_ns(QEMU_CLOCK_REALTIME) - start);
+    }
+}
+
+/* The same in no time. */
+static void look_for_events(AioContext *ctx, AioHandlerList *ready_list)
+{
+    look_at_descriptors(ctx, ready_list, try_poll_mode(ctx, ready_list, false));
+}
+
 bool aio_poll(AioContext *ctx, bool blocking)
 {
     AioHandlerList ready_list = QLIST_HEAD_INITIALIZER(ready_list);
@@ -274,16 +343,20 @@ bool aio_poll(AioContext *ctx, bool blocking)
     note_poller(ctx);
     qemu_lockcnt_inc(&ctx->list_lock);
 
-    progress = run_poll_handlers_once(ctx, &ready_list);
-    if (blocking && !progress) {
-        sleep_in_fdmon(ctx, &ready_list);
-    } else if (qatomic_read(&ctx->poll_disable_cnt)) {
-        /* Some handler cannot be asked without a system call. */
-        fdmon_poll_wait(ctx, &ready_list, 0);
+    if (unlikely(qatomic_read(&ctx->notified))) {
+        /* Since the last turn. Whoever notified us may wait for our caller, not for the loop. */
+        aio_notify_accept(ctx);
+        blocking = false;
+    }
+    if (blocking) {
+        wait_for_events(ctx, &ready_list);
+    } else {
+        look_for_events(ctx, &ready_list);
     }
 
     progress = aio_bh_poll(ctx);
     progress |= dispatch_ready_handlers(ctx, &ready_list);
+    progress |= timerlistgroup_run_timers(&ctx->tlg);
 
     free_deleted_handlers(ctx);
     qemu_lockcnt_dec(&ctx->list_lock);

@@ -11,6 +11,7 @@
 
 typedef struct AioHandler AioHandler;
 typedef struct BHListSlice BHListSlice;
+typedef struct FDMonOps FDMonOps;
 typedef QLIST_HEAD(, AioHandler) AioHandlerList;
 
 struct AioHandler {
@@ -19,10 +20,16 @@ struct AioHandler {
     IOHandler *io_write;
     AioPollFn *io_poll;
     IOHandler *io_poll_ready;
+    IOHandler *io_poll_begin;
+    IOHandler *io_poll_end;
     void *opaque;
     bool is_external;
     bool poll_ready; /* io_poll said so in this turn */
-    bool deleted;    /* on deleted_aio_handlers: no callback, freed by the last walker */
+    bool poll_begun; /* between io_poll_begin and io_poll_end; home thread */
+    bool poll_idle;  /* off poll_aio_handlers, for having been idle; under list_lock, atomic */
+    int64_t poll_idle_timeout; /* when it will have been idle for too long; 0: unknown */
+    void *fdmon;               /* fdmon-io_uring's registration */
+    bool deleted;              /* on deleted_aio_handlers: no callback, freed by the last walker */
     QLIST_ENTRY(AioHandler) node;         /* in aio_handlers */
     QLIST_ENTRY(AioHandler) node_ready;   /* in one turn's ready list, while it waits there */
     QLIST_ENTRY(AioHandler) node_deleted; /* in deleted_aio_handlers */
@@ -31,6 +38,8 @@ struct AioHandler {
 
 struct AioContext {
     unsigned refcnt; /* atomic */
+
+    QEMUTimerListGroup tlg;
 
     /*
      * list_lock: whoever walks a handler list holds a count, whoever changes one holds the lock.
@@ -41,6 +50,7 @@ struct AioContext {
     AioHandlerList poll_aio_handlers;
     AioHandlerList deleted_aio_handlers;
     unsigned poll_disable_cnt;     /* handlers without io_poll; written under list_lock, atomic */
+    unsigned poll_idle_cnt;        /* handlers with poll_idle; written under list_lock, atomic */
     unsigned external_disable_cnt; /* atomic */
 
     /*
@@ -59,12 +69,29 @@ struct AioContext {
     QSLIST_HEAD(, Coroutine) scheduled_coroutines; /* pushed by any thread */
     QEMUBH *co_schedule_bh;
 
+    /* Adaptive polling. Atomic: anybody may set the parameters. The rest is the home thread's. */
+    int64_t poll_ns;     /* for how long to poll now */
+    int64_t poll_max_ns; /* 0: never */
+    int64_t poll_grow;
+    int64_t poll_shrink;
+    bool poll_started;      /* some handlers may have poll_begun */
+    bool poll_last_look;    /* see aio_sleeps_next() */
+    unsigned turns_unasked; /* turns since the fdmon was asked, while there are idle handlers */
+
+    const FDMonOps *fdmon_ops; /* home thread, or under list_lock */
+    AioFDMon fdmon;            /* as asked for */
+
     /* fdmon-poll.c's arrays, grown as handlers come; home thread, valid within one wait only. */
     GPollFD *pollfds;
     AioHandler **pollnodes;
     unsigned npollfds_max;
 
     Coroutine *poller; /* on whose stack the innermost aio_poll() is; NULL: no coroutine's */
+
+    int epollfd;            /* fdmon-epoll.c, home thread; -1: there is none, or it was given up */
+    unsigned epoll_changes; /* orders handing nodes over through epoll; atomic */
+    bool epoll_failed;      /* it is to be given up; atomic, set under list_lock */
+    struct FDMonIOUring *fdmon_ring; /* fdmon-io_uring.c */
 
     int64_t max_batch;
     struct {
@@ -82,14 +109,72 @@ static inline bool aio_node_check(AioContext *ctx, bool is_external)
     return !is_external || !qatomic_read(&ctx->external_disable_cnt);
 }
 
-/* Sleep until a handler's descriptor is ready or @timeout ns have passed (-1: forever). */
-void fdmon_poll_wait(AioContext *ctx, AioHandlerList *ready_list, int64_t timeout);
+/* A way to wait for descriptors. */
+struct FDMonOps {
+    /*
+     * @old_node goes, @new_node comes (either may be NULL; both: same descriptor). Under list_lock,
+     * any thread, before @old_node is unlinked.
+     */
+    void (*update)(AioContext *ctx, AioHandler *old_node, AioHandler *new_node);
 
-/* For aio_context_unref: drop all handlers and the arrays. Nobody else uses @ctx any more. */
-void aio_context_destroy_handlers(AioContext *ctx);
+    /*
+     * Sleep until a descriptor is ready or @timeout ns have passed (-1: forever), and put the
+     * handlers of ready ones on @ready_list. Runs no callbacks. Home thread.
+     */
+    void (*wait)(AioContext *ctx, AioHandlerList *ready_list, int64_t timeout);
+};
+
+extern const FDMonOps fdmon_poll_ops;
 void fdmon_poll_destroy(AioContext *ctx);
 
-/* How long may the loop sleep, by its bottom halves: 0, 10 ms (idle ones) or -1 for ever. */
+/* epoll. setup never fails: without epoll there is no upgrade. */
+void fdmon_epoll_setup(AioContext *ctx);
+void fdmon_epoll_destroy(AioContext *ctx);
+
+/* Use it from now on. False and *errp, with nothing changed, if that cannot be. */
+bool fdmon_epoll_enable(AioContext *ctx, Error **errp);
+
+/* Take up epoll if there are @n descriptors or more to wait for. Returns whether it is in use now.
+ */
+#define FDMON_EPOLL_THRESHOLD 64
+bool fdmon_epoll_try_upgrade(AioContext *ctx, unsigned n, unsigned threshold);
+
+/* Use io_uring from now on. False and *errp, with nothing changed, where build or kernel have none.
+ */
+bool fdmon_io_uring_setup(AioContext *ctx, Error **errp);
+void fdmon_io_uring_destroy(AioContext *ctx);
+
+/* ---- adaptive polling, aio-polling.c ----------------------------------------------------- */
+
+/*
+ * Poll as long as it seems worth it if the loop may sleep (@blocking), at least one round. Returns
+ * whether a handler other than the context's own notifier found something.
+ */
+bool try_poll_mode(AioContext *ctx, AioHandlerList *ready_list, bool blocking);
+
+/* The loop polled and slept for @block_ns: should it have polled longer, or not so long? */
+void adjust_polling_time(AioContext *ctx, int64_t block_ns);
+
+/* An event came by the descriptor of @node, which is polled again if it was idle. */
+void poll_handler_is_not_idle(AioContext *ctx, AioHandler *node);
+
+/* io_poll_end for @node if it is due; home thread, which may have just deleted @node. */
+void poll_handler_end(AioHandler *node);
+
+/* io_poll_end where it is due. Home thread, or the last user of @ctx. */
+void poll_end(AioContext *ctx);
+
+/*
+ * aio_notify() for what the home thread looks at before it sleeps: bottom halves, handlers, timers.
+ * In the home thread, unless it is about to sleep, it does nothing, so that what callbacks schedule
+ * is not taken for news from outside, which would end the next turn's polling.
+ */
+void aio_notify_work(AioContext *ctx);
+
+/* For aio_context_unref: drop all handlers. Nobody else uses @ctx any more. */
+void aio_context_destroy_handlers(AioContext *ctx);
+
+/* How long may the loop sleep, by its bottom halves and timers: 0, ns, or -1 for ever. */
 int64_t aio_compute_timeout(AioContext *ctx);
 
 #endif

@@ -11,10 +11,11 @@
  *     -------------                      -----------
  *     qemu_bh_schedule ──┐               aio_poll
  *     aio_co_schedule ───┼─ aio_notify ──▶ 1. poll handlers: look in user space, no system call
- *     aio_set_fd_handler ┘                 2. nothing found: sleep in fdmon (ppoll)
- *                                          3. bottom halves
+ *     aio_set_fd_handler │                 2. nothing found: sleep in the fdmon
+ *     timer_mod ─────────┘                 3. bottom halves
  *                                          4. handlers of ready descriptors
- *                                          5. free what was deleted meanwhile
+ *                                          5. timers
+ *                                          6. free what was deleted meanwhile
  */
 #ifndef QAIO_LOOP_AIO_H
 #define QAIO_LOOP_AIO_H
@@ -23,6 +24,7 @@
 #include "base/current-context.h"
 #include "base/error.h"
 #include "base/event_notifier.h"
+#include "base/timer.h"
 #include "coroutine/coroutine.h"
 
 typedef struct QEMUBH QEMUBH;
@@ -49,7 +51,8 @@ static inline bool in_aio_context_home_thread(AioContext *ctx)
 }
 
 /*
- * Let a sleeping aio_poll(@ctx) look again at bottom halves, handlers and its timeout. Any thread.
+ * Let a sleeping aio_poll(@ctx) look again at bottom halves, handlers and its timeout, and return;
+ * if there is none, let the next one not sleep. So its caller can be told of anything. Any thread.
  * Writes the eventfd only when the home thread sleeps or is about to.
  */
 void aio_notify(AioContext *ctx);
@@ -113,9 +116,72 @@ void aio_set_event_notifier(AioContext *ctx, EventNotifier *notifier, bool is_ex
                             EventNotifierHandler *io_read, AioPollFn *io_poll,
                             EventNotifierHandler *io_poll_ready);
 
+/*
+ * For a handler with io_poll: @io_poll_begin runs when the loop begins to poll for a while,
+ * @io_poll_end when it leaves off, before it asks io_poll for the last time and sleeps. In between
+ * the handler's owner may leave off telling of events by the descriptor. They come in pairs:
+ * io_poll_end also runs, from inside aio_set_fd_handler(), for a handler that is replaced or
+ * deleted in the home thread, and when the context goes. Only a handler that another thread
+ * replaces or deletes hears no more of it. A replaced handler's two functions are not taken over.
+ */
+void aio_set_fd_poll(AioContext *ctx, int fd, IOHandler *io_poll_begin, IOHandler *io_poll_end);
+void aio_set_event_notifier_poll(AioContext *ctx, EventNotifier *notifier,
+                                 EventNotifierHandler *io_poll_begin,
+                                 EventNotifierHandler *io_poll_end);
+
+/*
+ * For an io_poll: whether the loop sleeps if no handler finds anything now. Then is the time to see
+ * to it that the descriptor tells of events, and only of new ones, and to look once more.
+ */
+bool aio_sleeps_next(AioContext *ctx);
+
+/*
+ * Adaptive polling: before it sleeps, a blocking aio_poll() asks the poll handlers again and again
+ * for some time, up to @max_ns (0: not at all, as at first). The time grows by the factor @grow (0:
+ * 2) while events come within reach of it, and shrinks by @shrink (0: to nothing) when they do not.
+ * It is off while there is a handler without io_poll. One whose io_poll has found nothing for 7 s
+ * is left out until its descriptor has an event; that is noticed late when others keep the loop
+ * busy. Any thread. A negative value is an error.
+ */
+void aio_context_set_poll_params(AioContext *ctx, int64_t max_ns, int64_t grow, int64_t shrink,
+                                 Error **errp);
+
+/* How the loop waits for descriptors. */
+typedef enum AioFDMon {
+    AIO_FDMON_AUTO, /* ppoll, and epoll once there are many descriptors */
+    AIO_FDMON_POLL,
+    AIO_FDMON_EPOLL,
+    AIO_FDMON_IO_URING,
+} AioFDMon;
+
+/*
+ * Choose before the first turn, once. False and *errp, with nothing changed, if kernel or build
+ * lack it; then another may be chosen. epoll gives way to ppoll for good when a descriptor comes
+ * that it cannot watch, such as a regular file.
+ */
+bool aio_context_set_fdmon(AioContext *ctx, AioFDMon fdmon, Error **errp);
+
 /* Stop and start serving external handlers; the calls nest. Any thread. */
 void aio_disable_external(AioContext *ctx);
 void aio_enable_external(AioContext *ctx);
+
+/* ---- timers ------------------------------------------------------------------------------- */
+
+/* @ctx's timers, which run in its home thread; for timer_init_full() and the like. */
+QEMUTimerListGroup *aio_context_get_timers(AioContext *ctx);
+
+/* A timer of @ctx's; see base/timer.h for the rest. */
+static inline void aio_timer_init(AioContext *ctx, QEMUTimer *ts, QEMUClockType type, int scale,
+                                  QEMUTimerCB *cb, void *opaque)
+{
+    timer_init_full(ts, aio_context_get_timers(ctx), type, scale, cb, opaque);
+}
+
+static inline QEMUTimer *aio_timer_new(AioContext *ctx, QEMUClockType type, int scale,
+                                       QEMUTimerCB *cb, void *opaque)
+{
+    return timer_new_full(aio_context_get_timers(ctx), type, scale, cb, opaque);
+}
 
 /* ---- coroutines --------------------------------------------------------------------------- */
 

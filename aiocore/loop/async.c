@@ -67,7 +67,7 @@ static void bh_enqueue(QEMUBH *bh, unsigned new_flags)
         QSLIST_INSERT_HEAD_ATOMIC(&ctx->bh_list, bh, next);
     }
     if (!(old & BH_SCHEDULED) || (new_flags & BH_DELETED)) {
-        aio_notify(ctx);
+        aio_notify_work(ctx);
     }
 }
 
@@ -77,7 +77,7 @@ static void bh_make_urgent(QEMUBH *bh)
     AioContext *ctx = bh->ctx;
 
     qatomic_and(&bh->flags, ~BH_IDLE);
-    aio_notify(ctx);
+    aio_notify_work(ctx);
 }
 
 QEMUBH *aio_bh_new_full(AioContext *ctx, QEMUBHFunc *cb, void *opaque, const char *name)
@@ -178,9 +178,7 @@ static int64_t bh_timeout(const QEMUBH *bh)
 static int64_t bh_list_timeout(QEMUBH *first, int64_t timeout)
 {
     for (QEMUBH *bh = first; bh && timeout != 0; bh = QSLIST_NEXT(bh, next)) {
-        int64_t this_one = bh_timeout(bh);
-
-        timeout = this_one < 0 ? timeout : this_one;
+        timeout = qemu_soonest_timeout(timeout, bh_timeout(bh));
     }
     return timeout;
 }
@@ -192,6 +190,9 @@ int64_t aio_compute_timeout(AioContext *ctx)
 
     QSIMPLEQ_FOREACH (slice, &ctx->bh_slice_list, next) {
         timeout = bh_list_timeout(QSLIST_FIRST(&slice->bh_list), timeout);
+    }
+    if (timeout != 0) {
+        timeout = qemu_soonest_timeout(timeout, timerlistgroup_deadline_ns(&ctx->tlg));
     }
     return timeout;
 }
@@ -217,6 +218,13 @@ void aio_notify(AioContext *ctx)
     smp_mb();
     if (qatomic_read(&ctx->notify_me)) {
         event_notifier_set(&ctx->notifier);
+    }
+}
+
+void aio_notify_work(AioContext *ctx)
+{
+    if (!in_aio_context_home_thread(ctx) || qatomic_read(&ctx->notify_me)) {
+        aio_notify(ctx);
     }
 }
 
@@ -297,6 +305,17 @@ static void notifier_poll_ready(EventNotifier *e G_GNUC_UNUSED)
     /* Having looked is enough: the turn goes on to the bottom halves anyway. */
 }
 
+/* A deadline moved closer: a sleeper has to set its alarm anew. */
+static void timerlist_notify(void *opaque, QEMUClockType type G_GNUC_UNUSED)
+{
+    aio_notify_work(opaque);
+}
+
+QEMUTimerListGroup *aio_context_get_timers(AioContext *ctx)
+{
+    return &ctx->tlg;
+}
+
 AioContext *aio_context_new(Error **errp)
 {
     AioContext *ctx = g_new0(AioContext, 1);
@@ -310,10 +329,14 @@ AioContext *aio_context_new(Error **errp)
 
     ctx->refcnt = 1;
     qemu_lockcnt_init(&ctx->list_lock);
+    timerlistgroup_init(&ctx->tlg, timerlist_notify, ctx);
+    ctx->fdmon_ops = &fdmon_poll_ops;
+    fdmon_epoll_setup(ctx);
     QSIMPLEQ_INIT(&ctx->bh_slice_list);
     ctx->co_schedule_bh = aio_bh_new(ctx, co_schedule_bh_cb, ctx);
     aio_set_event_notifier(ctx, &ctx->notifier, false, notifier_read, notifier_poll,
                            notifier_poll_ready);
+    ctx->notified = false; /* that was us */
     return ctx;
 }
 
@@ -338,6 +361,7 @@ static void bh_free_all(AioContext *ctx)
 
 static void aio_context_free(AioContext *ctx)
 {
+    poll_end(ctx);
     for (int i = AIO_SLOT__COUNT - 1; i >= 0; i--) {
         if (ctx->slots[i].obj) {
             ctx->slots[i].destroy(ctx->slots[i].obj);
@@ -350,8 +374,11 @@ static void aio_context_free(AioContext *ctx)
 
     aio_set_event_notifier(ctx, &ctx->notifier, false, NULL, NULL, NULL);
     event_notifier_cleanup(&ctx->notifier);
-    aio_context_destroy_handlers(ctx);
+    fdmon_io_uring_destroy(ctx);
+    fdmon_epoll_destroy(ctx);
     fdmon_poll_destroy(ctx);
+    aio_context_destroy_handlers(ctx);
+    timerlistgroup_deinit(&ctx->tlg);
     qemu_lockcnt_destroy(&ctx->list_lock);
     g_free(ctx);
 }

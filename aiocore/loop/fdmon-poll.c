@@ -47,10 +47,24 @@ static int poll_ns(GPollFD *fds, unsigned n, int64_t timeout)
     return ppoll((struct pollfd *)fds, n, timeout < 0 ? NULL : &ts, NULL);
 }
 
-void fdmon_poll_wait(AioContext *ctx, AioHandlerList *ready_list, int64_t timeout)
+/* The others come here too, for a turn that leaves out external handlers: that is not the time. */
+static bool try_upgrade(AioContext *ctx, unsigned n)
+{
+    return ctx->fdmon == AIO_FDMON_AUTO && !qatomic_read(&ctx->external_disable_cnt) &&
+           ctx->fdmon_ops == &fdmon_poll_ops &&
+           fdmon_epoll_try_upgrade(ctx, n, FDMON_EPOLL_THRESHOLD);
+}
+
+static void fdmon_poll_wait(AioContext *ctx, AioHandlerList *ready_list, int64_t timeout)
 {
     unsigned n = fill_pollfds(ctx);
-    int found = poll_ns(ctx->pollfds, n, timeout);
+    int found;
+
+    if (try_upgrade(ctx, n)) {
+        ctx->fdmon_ops->wait(ctx, ready_list, timeout);
+        return;
+    }
+    found = poll_ns(ctx->pollfds, n, timeout);
 
     /* Interrupted by a signal: a turn without events, which lets the caller look at its own flags.
      */
@@ -61,6 +75,17 @@ void fdmon_poll_wait(AioContext *ctx, AioHandlerList *ready_list, int64_t timeou
         }
     }
 }
+
+static void fdmon_poll_update(AioContext *ctx G_GNUC_UNUSED, AioHandler *old_node G_GNUC_UNUSED,
+                              AioHandler *new_node G_GNUC_UNUSED)
+{
+    /* The next wait looks at the handlers themselves. */
+}
+
+const FDMonOps fdmon_poll_ops = {
+    .update = fdmon_poll_update,
+    .wait = fdmon_poll_wait,
+};
 
 void fdmon_poll_destroy(AioContext *ctx)
 {

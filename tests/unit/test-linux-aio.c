@@ -1,10 +1,10 @@
 /* Linux AIO: the queue in front of io_submit, and the ring behind it.
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Linked with --wrap for io_submit and io_setup. A scripted kernel stands in front of the real one:
- * it can refuse, take a part, cut requests short, or hold them and hand them on when told; what it
- * hands on, the real kernel does, and completes into the real ring. Requests on a tmpfs are
- * complete when the real io_submit returns.
+ * Linked with --wrap for io_submit, io_setup and event_notifier_test_and_clear. A scripted kernel
+ * stands in front of the real one: it can refuse, take a part, cut requests short, or hold them and
+ * hand them on when told; what it hands on, the real kernel does, and completes into the real ring.
+ * Requests on a tmpfs are complete when the real io_submit returns.
  */
 #include "base/osdep.h"
 #include <libaio.h>
@@ -39,12 +39,29 @@ static struct {
     int setup_error;
     bool hide_ring; /* make it one that nobody knows how to read */
     io_context_t ctx;
+
+    int clears;                         /* of eventfds: calls of read(2) */
+    void (*in_clear)(EventNotifier *e); /* what comes just before the next one */
 } kernel;
 
 int __real_io_submit(io_context_t ctx, long nr, struct iocb **iocbs);
 int __wrap_io_submit(io_context_t ctx, long nr, struct iocb **iocbs);
 int __real_io_setup(int maxevents, io_context_t *ctx);
 int __wrap_io_setup(int maxevents, io_context_t *ctx);
+int __real_event_notifier_test_and_clear(EventNotifier *e);
+int __wrap_event_notifier_test_and_clear(EventNotifier *e);
+
+int __wrap_event_notifier_test_and_clear(EventNotifier *e)
+{
+    void (*in_clear)(EventNotifier *) = kernel.in_clear;
+
+    kernel.clears++;
+    kernel.in_clear = NULL;
+    if (in_clear) {
+        in_clear(e);
+    }
+    return __real_event_notifier_test_and_clear(e);
+}
 
 int __wrap_io_setup(int maxevents, io_context_t *ctx)
 {
@@ -883,6 +900,98 @@ static void test_completion_found_by_polling_does_not_wake_later(void)
     fixture_down(&f);
 }
 
+/* How often eventfds were cleared for one round of bottom half, sleep and completion. */
+static int clears_of_a_sleep(Fixture *f, Request *r)
+{
+    int runs = f->n_done;
+    GThread *thread;
+
+    kernel.hold = true;
+    kernel.clears = 0;
+    request_start(r);
+    thread = g_thread_new("release", release_late_thread, NULL);
+    requests_await(f, runs + 1);
+    g_thread_join(thread);
+    kernel.hold = false;
+    return kernel.clears;
+}
+
+static void test_eventfd_is_cleared_only_for_sleeping(void)
+{
+    Fixture f;
+    Request r;
+
+    fixture_up(&f, 64);
+    request_init(&r, &f, QEMU_AIO_READ, 7);
+    test_poll_idle(f.ctx);
+    kernel.clears = 0;
+    for (int i = 0; i < 100; i++) {
+        request_start(&r);
+        test_poll_idle(f.ctx); /* looks at an empty ring, too */
+        g_assert_cmpint(f.n_done, ==, i + 1);
+    }
+    g_assert_cmpint(kernel.clears, ==, 0);
+    g_assert_cmpint(clears_of_a_sleep(&f, &r), ==, 1);
+    g_assert_cmpint(clears_of_a_sleep(&f, &r), ==, 1);
+    g_assert_cmpuint(laio_get_stats(f.s)->eventfd_wakeups, ==, 2);
+    qemu_vfree(r.buf);
+    fixture_down(&f);
+}
+
+static void release_in_clear(EventNotifier *e G_GNUC_UNUSED)
+{
+    kernel_release(1);
+}
+
+/* The clearing swallows the signal of a completion that comes just then: the ring tells of it. */
+static void test_completion_during_the_clearing_is_found(void)
+{
+    Fixture f;
+    Request r;
+
+    fixture_up(&f, 64);
+    request_init(&r, &f, QEMU_AIO_READ, 7);
+    request_start(&r);
+    test_poll_idle(f.ctx); /* leaves the eventfd raised */
+    kernel.hold = true;
+    request_start(&r);
+    kernel.in_clear = release_in_clear;
+    requests_await(&f, 2);
+    g_assert_null(kernel.in_clear);
+    g_assert_cmpuint(laio_get_stats(f.s)->eventfd_wakeups, ==, 0);
+    qemu_vfree(r.buf);
+    fixture_down(&f);
+}
+
+static void nothing(EventNotifier *e G_GNUC_UNUSED)
+{
+}
+
+/* With a handler that has no io_poll each turn asks for descriptors, and may see a raised eventfd
+ * that means nothing: once. */
+static void test_stale_eventfd_does_not_keep_the_loop_busy(void)
+{
+    EventNotifier other;
+    Fixture f;
+    Request r;
+    int turns = 0;
+
+    fixture_up(&f, 64);
+    request_init(&r, &f, QEMU_AIO_READ, 7);
+    g_assert_cmpint(event_notifier_init(&other, false), ==, 0);
+    aio_set_event_notifier(f.ctx, &other, false, nothing, NULL, NULL);
+    request_start(&r);
+    while (aio_poll(f.ctx, false)) {
+        g_assert_cmpint(++turns, <, 5);
+    }
+    g_assert_cmpint(f.n_done, ==, 1);
+    g_assert_cmpuint(laio_get_stats(f.s)->eventfd_wakeups, <=, 1);
+    aio_set_event_notifier(f.ctx, &other, false, NULL, NULL, NULL);
+    event_notifier_cleanup(&other);
+    qemu_vfree(r.buf);
+    fixture_down(&f);
+}
+
 static void check_wrap_around(bool hide_ring)
 {
     Fixture f;
@@ -1160,6 +1269,12 @@ int main(int argc, char **argv)
                     test_requests_from_completions_make_one_batch);
     g_test_add_func("/laio/completion/wakes-a-sleeping-loop",
                     test_completion_wakes_a_sleeping_loop);
+    g_test_add_func("/laio/completion/eventfd-is-cleared-only-for-sleeping",
+                    test_eventfd_is_cleared_only_for_sleeping);
+    g_test_add_func("/laio/completion/during-the-clearing-is-found",
+                    test_completion_during_the_clearing_is_found);
+    g_test_add_func("/laio/completion/stale-eventfd-does-not-keep-busy",
+                    test_stale_eventfd_does_not_keep_the_loop_busy);
     g_test_add_func("/laio/completion/found-by-polling-does-not-wake-later",
                     test_completion_found_by_polling_does_not_wake_later);
     g_test_add_func("/laio/completion/ring-wraps-around", test_ring_wraps_around);
