@@ -1,5 +1,5 @@
 /*
- * The pool of requests: a stack of equal blocks per context.
+ * Requests that end in a callback: their pools, which are stacks of equal blocks, and cancelling.
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "base/osdep.h"
@@ -8,26 +8,42 @@
 
 #define CACHE_LINE 64
 
-/* What a block is while it lies in the pool. */
+/* What a block is while it lies in the pool. What kind of request it is, it keeps. */
 typedef struct FreeBlock {
+    const AIOCBInfo *aiocb_info;
     QSLIST_ENTRY(FreeBlock) next;
 } FreeBlock;
 
+G_STATIC_ASSERT(offsetof(FreeBlock, aiocb_info) == offsetof(BlockAIOCB, aiocb_info));
+
 struct AIOCBPool {
     QSLIST_HEAD(, FreeBlock) free_blocks;
-    size_t size;
+    const AIOCBInfo *info;
     unsigned live; /* handed out */
     uint64_t misses;
 };
 
-static void *block_alloc(AIOCBPool *pool)
+/* ---- pools ---------------------------------------------------------------------------------- */
+
+static FreeBlock *block_alloc(AIOCBPool *pool)
 {
-    return qemu_memalign(CACHE_LINE, pool->size);
+    FreeBlock *block = qemu_memalign(CACHE_LINE, QEMU_ALIGN_UP(pool->info->aiocb_size, CACHE_LINE));
+
+    block->aiocb_info = pool->info;
+    return block;
 }
 
-static void aiocb_pool_destroy(void *opaque)
+AIOCBPool *aiocb_pool_new(const AIOCBInfo *info)
 {
-    AIOCBPool *pool = opaque;
+    AIOCBPool *pool = g_new0(AIOCBPool, 1);
+
+    pool->info = info;
+    QSLIST_INIT(&pool->free_blocks);
+    return pool;
+}
+
+void aiocb_pool_free(AIOCBPool *pool)
+{
     FreeBlock *block;
 
     g_assert(pool->live == 0);
@@ -38,18 +54,20 @@ static void aiocb_pool_destroy(void *opaque)
     g_free(pool);
 }
 
-AIOCBPool *aio_get_aiocb_pool(AioContext *ctx, size_t size)
+static void context_pool_destroy(void *opaque)
+{
+    aiocb_pool_free(opaque);
+}
+
+AIOCBPool *aio_get_aiocb_pool(AioContext *ctx, const AIOCBInfo *info)
 {
     AIOCBPool *pool = aio_context_get_slot(ctx, AIO_SLOT_AIOCB_POOL);
 
-    size = QEMU_ALIGN_UP(size, CACHE_LINE);
     if (!pool) {
-        pool = g_new0(AIOCBPool, 1);
-        pool->size = size;
-        QSLIST_INIT(&pool->free_blocks);
-        aio_context_set_slot(ctx, AIO_SLOT_AIOCB_POOL, pool, aiocb_pool_destroy);
+        pool = aiocb_pool_new(info);
+        aio_context_set_slot(ctx, AIO_SLOT_AIOCB_POOL, pool, context_pool_destroy);
     }
-    g_assert(pool->size == size);
+    g_assert(pool->info == info);
     return pool;
 }
 
@@ -92,4 +110,40 @@ void qemu_aio_unref(AIOCBPool *pool, void *acb)
 
     pool->live--;
     QSLIST_INSERT_HEAD(&pool->free_blocks, block, next);
+}
+
+/* ---- cancelling ----------------------------------------------------------------------------- */
+
+void bdrv_aio_cancel_async(BlockAIOCB *acb)
+{
+    if (acb->aiocb_info->cancel_async) {
+        acb->aiocb_info->cancel_async(acb);
+    }
+}
+
+/* Stands in for the callback of a request that somebody waits for. */
+typedef struct AwaitedEnd {
+    bool ended;
+    int ret;
+} AwaitedEnd;
+
+static void note_end(void *opaque, int ret)
+{
+    *(AwaitedEnd *)opaque = (AwaitedEnd){ .ended = true, .ret = ret };
+}
+
+void bdrv_aio_cancel(BlockAIOCB *acb)
+{
+    AioContext *ctx = acb->aiocb_info->get_aio_context(acb);
+    BlockCompletionFunc *cb = acb->cb;
+    void *opaque = acb->opaque;
+    AwaitedEnd end = { .ended = false };
+
+    acb->cb = note_end;
+    acb->opaque = &end;
+    bdrv_aio_cancel_async(acb);
+    while (!end.ended) {
+        aio_poll(ctx, true);
+    }
+    cb(opaque, end.ret);
 }

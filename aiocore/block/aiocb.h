@@ -13,19 +13,44 @@
 typedef void BlockCompletionFunc(void *opaque, int ret);
 
 /* What a caller may know of a request in flight; valid until its callback has run. */
-typedef struct BlockAIOCB {
+typedef struct BlockAIOCB BlockAIOCB;
+
+/* A kind of request. */
+typedef struct AIOCBInfo {
+    size_t aiocb_size; /* of the structure that begins with the BlockAIOCB */
+    AioContext *(*get_aio_context)(BlockAIOCB *acb);
+
+    /* Have the request end soon, by -ECANCELED if it has not begun. NULL: it takes its time. */
+    void (*cancel_async)(BlockAIOCB *acb);
+} AIOCBInfo;
+
+struct BlockAIOCB {
+    const AIOCBInfo *aiocb_info; /* set by the pool, once */
     BlockCompletionFunc *cb;
     void *opaque;
-} BlockAIOCB;
+};
+
+/* Cancel the request if that can still be done, and wait until its callback has run, which is told
+ * -ECANCELED or how the request ended. Home thread of its context. */
+void bdrv_aio_cancel(BlockAIOCB *acb);
+
+/* The same without waiting. */
+void bdrv_aio_cancel_async(BlockAIOCB *acb);
 
 /*
  * Requests of one kind and context. Blocks are one cache line aligned, are never given back before
- * the context goes, and the one returned last is taken first: it is the one still in the cache.
+ * the pool goes, and the one returned last is taken first: it is the one still in the cache. Home
+ * thread.
  */
 typedef struct AIOCBPool AIOCBPool;
 
-/* The pool of @ctx; @size bytes a block, the same at every call. Home thread. */
-AIOCBPool *aio_get_aiocb_pool(AioContext *ctx, size_t size);
+AIOCBPool *aiocb_pool_new(const AIOCBInfo *info);
+
+/* All blocks must be back. */
+void aiocb_pool_free(AIOCBPool *pool);
+
+/* The one pool that belongs to @ctx itself, made on first use; @info is the same at every call. */
+AIOCBPool *aio_get_aiocb_pool(AioContext *ctx, const AIOCBInfo *info);
 
 /* Have @n more blocks at hand. */
 void aiocb_pool_reserve(AIOCBPool *pool, unsigned n);

@@ -32,8 +32,8 @@ typedef struct BlkAioEmAIOCB {
     int64_t offset;
     int64_t bytes;
     QEMUIOVector *qiov;
-    BdrvRequestFlags flags;
-    int ret; /* NOT_DONE until the coroutine is through */
+    int ret;        /* NOT_DONE until the coroutine is through */
+    uint16_t flags; /* BdrvRequestFlags */
     bool has_returned;
 } BlkAioEmAIOCB;
 
@@ -98,6 +98,16 @@ int coroutine_fn blk_co_flush(BlockBackend *blk)
 }
 
 /* ---- requests with a callback --------------------------------------------------------------- */
+
+static AioContext *blk_aio_em_aiocb_get_aio_context(BlockAIOCB *acb)
+{
+    return container_of(acb, BlkAioEmAIOCB, common)->blk->ctx;
+}
+
+static const AIOCBInfo blk_aio_em_aiocb_info = {
+    .aiocb_size = sizeof(BlkAioEmAIOCB),
+    .get_aio_context = blk_aio_em_aiocb_get_aio_context,
+};
 
 static void blk_aio_complete(BlkAioEmAIOCB *acb)
 {
@@ -257,7 +267,7 @@ BlockBackend *blk_new_with_bs(BlockDriverState *bs)
 
     blk->bs = bs;
     blk->ctx = bdrv_get_aio_context(bs);
-    blk->acbs = aio_get_aiocb_pool(blk->ctx, sizeof(BlkAioEmAIOCB));
+    blk->acbs = aio_get_aiocb_pool(blk->ctx, &blk_aio_em_aiocb_info);
     blk->enable_write_cache = true;
     return blk;
 }
@@ -306,10 +316,10 @@ void blk_io_unplug(BlockBackend *blk)
 
 void blk_reserve(AioContext *ctx, unsigned n)
 {
-    aiocb_pool_reserve(aio_get_aiocb_pool(ctx, sizeof(BlkAioEmAIOCB)), n);
+    aiocb_pool_reserve(aio_get_aiocb_pool(ctx, &blk_aio_em_aiocb_info), n);
 }
 
 uint64_t blk_aio_misses(AioContext *ctx)
 {
-    return aiocb_pool_misses(aio_get_aiocb_pool(ctx, sizeof(BlkAioEmAIOCB)));
+    return aiocb_pool_misses(aio_get_aiocb_pool(ctx, &blk_aio_em_aiocb_info));
 }
