@@ -2,12 +2,17 @@
  * ThreadPool: workers for what would block the event loop.
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- *     coroutine                       worker                              home thread
- *     submit_co: queue, yield ──▶ takes it, runs func, puts it on done ──▶ completion_bh: wakes the
- *                                 and schedules completion_bh               coroutine, which goes
- * on
+ *     home thread                     worker                               home thread
+ *     submit: queue, go on ──▶ takes it, runs func, puts it on done ──▶ completion_bh: wakes the
+ *                              and schedules completion_bh              coroutine or calls back
  *
- * An element lives on the stack of the coroutine that waits for it.
+ *                 worker takes it           func returned
+ *     THREAD_QUEUED ──────────▶ THREAD_ACTIVE ──────────▶ THREAD_DONE ──▶ completion_bh
+ *           ╰───────────────────────────────────────────────▲
+ *                       cancelled: -ECANCELED
+ *
+ * An element lives on the stack of the coroutine that waits for it, or in the request with the
+ * callback.
  */
 #include "base/osdep.h"
 #include <pthread.h>
@@ -18,73 +23,133 @@
 
 #define IDLE_SECONDS 10
 
+enum ThreadState {
+    THREAD_QUEUED,
+    THREAD_ACTIVE,
+    THREAD_DONE,
+};
+
 typedef struct ThreadPoolElement {
     ThreadPoolFunc *func;
     void *arg;
     int ret;
-    Coroutine *co;
-    QSIMPLEQ_ENTRY(ThreadPoolElement) next; /* in requests, then in done */
+    enum ThreadState state;               /* under lock */
+    Coroutine *co;                        /* who waits; NULL: a ThreadPoolAIOCB's element */
+    QTAILQ_ENTRY(ThreadPoolElement) next; /* in requests, then in done */
 } ThreadPoolElement;
 
-typedef QSIMPLEQ_HEAD(, ThreadPoolElement) ElementList;
+typedef struct ThreadPoolAIOCB {
+    BlockAIOCB common;
+    ThreadPool *pool;
+    ThreadPoolElement elem;
+} ThreadPoolAIOCB;
+
+typedef QTAILQ_HEAD(, ThreadPoolElement) ElementList;
 
 struct ThreadPool {
+    AioContext *ctx;
     QEMUBH *completion_bh;
+    AIOCBPool *acbs; /* home thread */
 
-    pthread_mutex_t lock;        /* protects everything below */
-    pthread_cond_t request_cond; /* a request came, or stopping was set */
+    pthread_mutex_t lock; /* protects everything below */
+    pthread_cond_t
+        request_cond; /* a request came, there are too many threads, or stopping was set */
     pthread_cond_t stopped_cond; /* the last thread left */
     ElementList requests;        /* waiting for a worker */
     ElementList done;            /* waiting for completion_bh */
     unsigned queued;             /* length of requests */
     unsigned threads;
     unsigned idle_threads;
+    unsigned min_threads;
+    unsigned max_threads;
     bool stopping;
 };
 
 /* ---- workers ------------------------------------------------------------------------------- */
 
-/* Under lock. The next request; NULL when there was none for too long, or the pool stops. */
-static ThreadPoolElement *wait_for_request(ThreadPool *pool)
+/* Under lock. */
+static bool worker_must_leave(ThreadPool *pool)
+{
+    return pool->stopping || pool->threads > pool->max_threads;
+}
+
+/* Under lock. NULL: there is none. */
+static ThreadPoolElement *take_request(ThreadPool *pool)
+{
+    ThreadPoolElement *elem = QTAILQ_FIRST(&pool->requests);
+
+    if (elem) {
+        QTAILQ_REMOVE(&pool->requests, elem, next);
+        pool->queued--;
+        elem->state = THREAD_ACTIVE;
+    }
+    return elem;
+}
+
+/* Under lock. False when time passed in vain, and the worker is not one of those that stay. */
+static bool sleep_until_something_comes(ThreadPool *pool)
 {
     struct timespec end_time;
-    ThreadPoolElement *elem;
+    bool timed_out;
 
     clock_gettime(CLOCK_MONOTONIC, &end_time);
     end_time.tv_sec += IDLE_SECONDS;
     pool->idle_threads++;
-    while (QSIMPLEQ_EMPTY(&pool->requests) && !pool->stopping) {
-        if (pthread_cond_timedwait(&pool->request_cond, &pool->lock, &end_time)) {
-            break;
-        }
-    }
+    timed_out = pthread_cond_timedwait(&pool->request_cond, &pool->lock, &end_time) != 0;
     pool->idle_threads--;
+    return !timed_out || pool->threads <= pool->min_threads;
+}
 
-    elem = QSIMPLEQ_FIRST(&pool->requests);
-    if (elem) {
-        QSIMPLEQ_REMOVE_HEAD(&pool->requests, next);
-        pool->queued--;
+/* Under lock. The next request; NULL when the worker is to leave. */
+static ThreadPoolElement *wait_for_request(ThreadPool *pool)
+{
+    ThreadPoolElement *elem;
+    bool stay = true;
+
+    while (!worker_must_leave(pool)) {
+        elem = take_request(pool);
+        if (elem || !stay) {
+            return elem;
+        }
+        stay = sleep_until_something_comes(pool);
     }
-    return elem;
+    return NULL;
+}
+
+/* Under lock, which orders what func did before completion_bh. */
+static void element_done(ThreadPool *pool, ThreadPoolElement *elem, int ret)
+{
+    elem->ret = ret;
+    elem->state = THREAD_DONE;
+    QTAILQ_INSERT_TAIL(&pool->done, elem, next);
+    qemu_bh_schedule(pool->completion_bh);
+}
+
+/* Under lock. What woke this one may have been meant for one that goes on. */
+static void worker_leaves(ThreadPool *pool)
+{
+    if (pool->queued) {
+        pthread_cond_signal(&pool->request_cond);
+    }
+    if (--pool->threads == 0) {
+        pthread_cond_signal(&pool->stopped_cond);
+    }
 }
 
 static void *worker_thread(void *opaque)
 {
     ThreadPool *pool = opaque;
     ThreadPoolElement *elem;
+    int ret;
 
     pthread_mutex_lock(&pool->lock);
     while ((elem = wait_for_request(pool))) {
         pthread_mutex_unlock(&pool->lock);
-        elem->ret = elem->func(elem->arg);
+        ret = elem->func(elem->arg);
         pthread_mutex_lock(&pool->lock);
-
-        QSIMPLEQ_INSERT_TAIL(&pool->done, elem, next);
-        qemu_bh_schedule(pool->completion_bh);
+        element_done(pool, elem, ret);
     }
-    if (--pool->threads == 0) {
-        pthread_cond_signal(&pool->stopped_cond);
-    }
+    worker_leaves(pool);
     pthread_mutex_unlock(&pool->lock);
     return NULL;
 }
@@ -109,29 +174,52 @@ static bool start_worker(ThreadPool *pool)
     return ret == 0;
 }
 
-/* ---- the home thread ----------------------------------------------------------------------- */
+/* ---- completion ---------------------------------------------------------------------------- */
+
+/* The element is gone when this returns. */
+static void element_complete(ThreadPoolElement *elem)
+{
+    ThreadPoolAIOCB *acb;
+    BlockCompletionFunc *cb;
+    void *opaque;
+    int ret = elem->ret;
+
+    if (elem->co) {
+        aio_co_wake(elem->co);
+        return;
+    }
+    acb = container_of(elem, ThreadPoolAIOCB, elem);
+    cb = acb->common.cb;
+    opaque = acb->common.opaque;
+    qemu_aio_unref(acb->pool->acbs, acb);
+    if (cb) {
+        cb(opaque, ret);
+    }
+}
 
 static void completion_bh_cb(void *opaque)
 {
     ThreadPool *pool = opaque;
     ThreadPoolElement *elem;
 
-    /* Once a coroutine is woken its element is gone, and it may have come to wait in a nested loop:
-     * take them one at a time, and see to it that a nested loop comes here too. */
+    /* Once it is completed an element is gone, and whoever was told may have come to wait in a
+     * nested loop: take them one at a time, and see to it that a nested loop comes here too. */
     pthread_mutex_lock(&pool->lock);
-    while ((elem = QSIMPLEQ_FIRST(&pool->done))) {
-        QSIMPLEQ_REMOVE_HEAD(&pool->done, next);
-        if (!QSIMPLEQ_EMPTY(&pool->done)) {
+    while ((elem = QTAILQ_FIRST(&pool->done))) {
+        QTAILQ_REMOVE(&pool->done, elem, next);
+        if (!QTAILQ_EMPTY(&pool->done)) {
             qemu_bh_schedule(pool->completion_bh);
         }
         pthread_mutex_unlock(&pool->lock);
-        aio_co_wake(elem->co);
+        element_complete(elem);
         pthread_mutex_lock(&pool->lock);
     }
     /* Workers schedule under the lock, so nothing that is done now goes unseen. */
     qemu_bh_cancel(pool->completion_bh);
     pthread_mutex_unlock(&pool->lock);
 }
+
+/* ---- submission ---------------------------------------------------------------------------- */
 
 /* Under lock. Returns whether somebody will come for the request. */
 static bool find_worker(ThreadPool *pool)
@@ -140,40 +228,127 @@ static bool find_worker(ThreadPool *pool)
         pthread_cond_signal(&pool->request_cond);
         return true;
     }
-    if (pool->threads < THREAD_POOL_MAX_THREADS && start_worker(pool)) {
+    if (pool->threads < pool->max_threads && start_worker(pool)) {
         return true;
     }
     return pool->threads > 0;
 }
 
-int coroutine_fn thread_pool_submit_co(ThreadPool *pool, ThreadPoolFunc *func, void *arg)
+/* False, with nothing done, if not a single worker can be started. */
+static bool element_submit(ThreadPool *pool, ThreadPoolElement *elem)
 {
-    ThreadPoolElement elem = { .func = func, .arg = arg, .co = qemu_coroutine_self() };
     bool found;
 
     pthread_mutex_lock(&pool->lock);
     found = find_worker(pool);
     if (found) {
-        QSIMPLEQ_INSERT_TAIL(&pool->requests, &elem, next);
+        QTAILQ_INSERT_TAIL(&pool->requests, elem, next);
         pool->queued++;
     }
     pthread_mutex_unlock(&pool->lock);
-    if (!found) {
+    return found;
+}
+
+int coroutine_fn thread_pool_submit_co(ThreadPool *pool, ThreadPoolFunc *func, void *arg)
+{
+    ThreadPoolElement elem = { .func = func, .arg = arg, .co = qemu_coroutine_self() };
+
+    if (!element_submit(pool, &elem)) {
         return -EAGAIN;
     }
-
     qemu_coroutine_yield();
     return elem.ret;
 }
 
-/* ---- life ---------------------------------------------------------------------------------- */
-
-static void thread_pool_free(void *opaque)
+static AioContext *thread_pool_get_aio_context(BlockAIOCB *acb)
 {
-    ThreadPool *pool = opaque;
+    return container_of(acb, ThreadPoolAIOCB, common)->pool->ctx;
+}
+
+static void thread_pool_cancel(BlockAIOCB *common)
+{
+    ThreadPoolAIOCB *acb = container_of(common, ThreadPoolAIOCB, common);
+    ThreadPool *pool = acb->pool;
 
     pthread_mutex_lock(&pool->lock);
-    g_assert(QSIMPLEQ_EMPTY(&pool->requests) && QSIMPLEQ_EMPTY(&pool->done));
+    if (acb->elem.state == THREAD_QUEUED) {
+        QTAILQ_REMOVE(&pool->requests, &acb->elem, next);
+        pool->queued--;
+        element_done(pool, &acb->elem, -ECANCELED);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static const AIOCBInfo thread_pool_aiocb_info = {
+    .aiocb_size = sizeof(ThreadPoolAIOCB),
+    .get_aio_context = thread_pool_get_aio_context,
+    .cancel_async = thread_pool_cancel,
+};
+
+BlockAIOCB *thread_pool_submit_aio(ThreadPool *pool, ThreadPoolFunc *func, void *arg,
+                                   BlockCompletionFunc *cb, void *opaque)
+{
+    ThreadPoolAIOCB *acb = qemu_aio_get(pool->acbs, cb, opaque);
+
+    acb->pool = pool;
+    acb->elem = (ThreadPoolElement){ .func = func, .arg = arg };
+    if (!element_submit(pool, &acb->elem)) {
+        pthread_mutex_lock(&pool->lock);
+        element_done(pool, &acb->elem, -EAGAIN);
+        pthread_mutex_unlock(&pool->lock);
+    }
+    return &acb->common;
+}
+
+void thread_pool_submit(ThreadPool *pool, ThreadPoolFunc *func, void *arg)
+{
+    thread_pool_submit_aio(pool, func, arg, NULL, NULL);
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+bool thread_pool_set_params(ThreadPool *pool, int64_t min, int64_t max, Error **errp)
+{
+    if (min < 0 || max < 1 || min > max || max > INT_MAX) {
+        error_setg(errp, "a thread pool has at least 1 thread at most, and not more at least than "
+                         "at most");
+        return false;
+    }
+    pthread_mutex_lock(&pool->lock);
+    pool->min_threads = min;
+    pool->max_threads = max;
+    while (pool->threads < pool->min_threads && start_worker(pool)) {
+        /* Those that cannot be started now are tried again when there is work. */
+    }
+    pthread_cond_broadcast(&pool->request_cond);
+    pthread_mutex_unlock(&pool->lock);
+    return true;
+}
+
+ThreadPool *thread_pool_new(AioContext *ctx)
+{
+    ThreadPool *pool = g_new0(ThreadPool, 1);
+    pthread_condattr_t attr;
+
+    pool->ctx = ctx;
+    pool->completion_bh = aio_bh_new(ctx, completion_bh_cb, pool);
+    pool->acbs = aiocb_pool_new(&thread_pool_aiocb_info);
+    pool->max_threads = THREAD_POOL_MAX_THREADS;
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&pool->request_cond, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_cond_init(&pool->stopped_cond, NULL);
+    QTAILQ_INIT(&pool->requests);
+    QTAILQ_INIT(&pool->done);
+    return pool;
+}
+
+void thread_pool_free(ThreadPool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    g_assert(QTAILQ_EMPTY(&pool->requests) && QTAILQ_EMPTY(&pool->done));
     pool->stopping = true;
     pthread_cond_broadcast(&pool->request_cond);
     while (pool->threads > 0) {
@@ -182,27 +357,16 @@ static void thread_pool_free(void *opaque)
     pthread_mutex_unlock(&pool->lock);
 
     qemu_bh_delete(pool->completion_bh);
+    aiocb_pool_free(pool->acbs);
     pthread_cond_destroy(&pool->request_cond);
     pthread_cond_destroy(&pool->stopped_cond);
     pthread_mutex_destroy(&pool->lock);
     g_free(pool);
 }
 
-static ThreadPool *thread_pool_new(AioContext *ctx)
+static void context_pool_destroy(void *opaque)
 {
-    ThreadPool *pool = g_new0(ThreadPool, 1);
-    pthread_condattr_t attr;
-
-    pool->completion_bh = aio_bh_new(ctx, completion_bh_cb, pool);
-    pthread_mutex_init(&pool->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&pool->request_cond, &attr);
-    pthread_condattr_destroy(&attr);
-    pthread_cond_init(&pool->stopped_cond, NULL);
-    QSIMPLEQ_INIT(&pool->requests);
-    QSIMPLEQ_INIT(&pool->done);
-    return pool;
+    thread_pool_free(opaque);
 }
 
 ThreadPool *aio_get_thread_pool(AioContext *ctx)
@@ -211,7 +375,7 @@ ThreadPool *aio_get_thread_pool(AioContext *ctx)
 
     if (!pool) {
         pool = thread_pool_new(ctx);
-        aio_context_set_slot(ctx, AIO_SLOT_THREAD_POOL, pool, thread_pool_free);
+        aio_context_set_slot(ctx, AIO_SLOT_THREAD_POOL, pool, context_pool_destroy);
     }
     return pool;
 }

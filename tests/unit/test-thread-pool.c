@@ -1,4 +1,4 @@
-/* The thread pool: results, how many workers there are, and that they go.
+/* The thread pool: results, cancelling, how many workers there are, and that they go.
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Linked with --wrap=pthread_create, to refuse threads.
@@ -308,6 +308,221 @@ static void test_completion_may_wait_for_its_own(void)
     test_context_free(ctx);
 }
 
+/* ---- callbacks and cancelling -------------------------------------------------------------- */
+
+typedef struct Call {
+    int runs; /* of the function, in a worker */
+    int calls;
+    int ret;
+} Call;
+
+static int count_run(void *opaque)
+{
+    Call *call = opaque;
+
+    qatomic_inc(&call->runs);
+    return 42;
+}
+
+static int count_run_at_go(void *opaque)
+{
+    qatomic_inc(&((Call *)opaque)->runs);
+    while (!qatomic_load_acquire(&go)) {
+        g_usleep(500);
+    }
+    return 42;
+}
+
+static void note_call(void *opaque, int ret)
+{
+    Call *call = opaque;
+
+    call->calls++;
+    call->ret = ret;
+    jobs_done++;
+}
+
+static void test_callback_gets_the_result(void)
+{
+    AioContext *ctx = set_up();
+    Call call = { 0 };
+
+    thread_pool_submit_aio(aio_get_thread_pool(ctx), count_run, &call, note_call, &call);
+    g_assert_cmpint(call.calls, ==, 0);
+    TEST_POLL_UNTIL(ctx, call.calls);
+    g_assert_cmpint(call.ret, ==, 42);
+    test_poll_idle(ctx);
+    g_assert_cmpint(call.calls, ==, 1);
+    test_context_free(ctx);
+}
+
+static void test_callback_without_any_thread(void)
+{
+    AioContext *ctx = set_up();
+    Call call = { 0 };
+
+    threads_allowed = 0;
+    thread_pool_submit_aio(aio_get_thread_pool(ctx), count_run, &call, note_call, &call);
+    g_assert_cmpint(call.calls, ==, 0);
+    TEST_POLL_UNTIL(ctx, call.calls);
+    g_assert_cmpint(call.ret, ==, -EAGAIN);
+    g_assert_cmpint(call.runs, ==, 0);
+    test_context_free(ctx);
+}
+
+static void test_submitted_for_nobody(void)
+{
+    AioContext *ctx = set_up();
+    Call call = { 0 };
+
+    thread_pool_submit(aio_get_thread_pool(ctx), count_run, &call);
+    while (!qatomic_read(&call.runs)) {
+        g_usleep(500);
+    }
+    while (!aio_poll(ctx, true)) {
+        /* until the pool has taken it back */
+    }
+    test_context_free(ctx);
+}
+
+/* One worker that is held up, and one request that waits behind. */
+static void hold_up(AioContext *ctx, Call *held, Call *behind, BlockAIOCB **held_acb,
+                    BlockAIOCB **behind_acb)
+{
+    ThreadPool *pool = aio_get_thread_pool(ctx);
+
+    go = false;
+    g_assert_true(thread_pool_set_params(pool, 0, 1, &error_abort));
+    *held_acb = thread_pool_submit_aio(pool, count_run_at_go, held, note_call, held);
+    while (!qatomic_read(&held->runs)) {
+        g_usleep(500);
+    }
+    *behind_acb = thread_pool_submit_aio(pool, count_run, behind, note_call, behind);
+}
+
+static void test_queued_is_cancelled(void)
+{
+    AioContext *ctx = set_up();
+    Call held = { 0 }, behind = { 0 };
+    BlockAIOCB *held_acb, *behind_acb;
+
+    hold_up(ctx, &held, &behind, &held_acb, &behind_acb);
+    bdrv_aio_cancel_async(behind_acb);
+    g_assert_cmpint(behind.calls, ==, 0);
+    TEST_POLL_UNTIL(ctx, behind.calls);
+    g_assert_cmpint(behind.ret, ==, -ECANCELED);
+
+    qatomic_store_release(&go, true);
+    TEST_POLL_UNTIL(ctx, held.calls);
+    g_assert_cmpint(behind.calls, ==, 1);
+    g_assert_cmpint(behind.runs, ==, 0);
+    test_context_free(ctx);
+}
+
+static void test_begun_is_not_cancelled(void)
+{
+    AioContext *ctx = set_up();
+    Call held = { 0 }, behind = { 0 };
+    BlockAIOCB *held_acb, *behind_acb;
+
+    hold_up(ctx, &held, &behind, &held_acb, &behind_acb);
+    bdrv_aio_cancel_async(held_acb);
+    bdrv_aio_cancel(behind_acb);
+    g_assert_cmpint(behind.ret, ==, -ECANCELED);
+    g_assert_cmpint(held.calls, ==, 0);
+
+    qatomic_store_release(&go, true);
+    bdrv_aio_cancel(held_acb);
+    g_assert_cmpint(held.calls, ==, 1);
+    g_assert_cmpint(held.ret, ==, 42);
+    test_context_free(ctx);
+}
+
+/* ---- minimum and maximum ------------------------------------------------------------------- */
+
+static void test_bad_params_are_refused(void)
+{
+    static const int64_t bad[][2] = { { -1, 1 }, { 0, 0 }, { 2, 1 }, { 0, INT64_MAX } };
+    AioContext *ctx = set_up();
+    Error *err = NULL;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+        g_assert_false(
+            thread_pool_set_params(aio_get_thread_pool(ctx), bad[i][0], bad[i][1], &err));
+        g_assert_nonnull(err);
+        g_clear_pointer(&err, error_free);
+    }
+    g_assert_cmpint(threads_made, ==, 0);
+    test_context_free(ctx);
+}
+
+static void test_minimum_is_there_at_once(void)
+{
+    AioContext *ctx = set_up();
+    Job job = { .ctx = ctx, .func = return_arg, .arg = 3 };
+
+    thread_pool_set_params(aio_get_thread_pool(ctx), 5, 8, &error_abort);
+    g_assert_cmpint(threads_made, ==, 5);
+    job_start(&job);
+    TEST_POLL_UNTIL(ctx, job.done);
+    g_assert_cmpint(threads_made, <=, 6); /* the five may not have come to wait yet */
+    test_context_free(ctx);
+}
+
+static void test_maximum_holds(void)
+{
+    AioContext *ctx = set_up();
+    Job jobs[20];
+
+    running = running_max = 0;
+    go = false;
+    thread_pool_set_params(aio_get_thread_pool(ctx), 0, 3, &error_abort);
+    for (int i = 0; i < 20; i++) {
+        jobs[i] = (Job){ .ctx = ctx, .func = stay_until_go, .arg = i };
+        job_start(&jobs[i]);
+    }
+    while (qatomic_read(&running) < 3) {
+        g_usleep(500);
+    }
+    g_usleep(20000);
+    qatomic_store_release(&go, true);
+    TEST_POLL_UNTIL(ctx, jobs_done == 20);
+    g_assert_cmpint(running_max, ==, 3);
+    test_context_free(ctx);
+}
+
+static void test_lowered_maximum_sends_workers_away(void)
+{
+    AioContext *ctx = set_up();
+    Job jobs[20];
+
+    g_assert_true(threads_are_as_at_start());
+    running = running_max = 0;
+    go = false;
+    for (int i = 0; i < 20; i++) {
+        jobs[i] = (Job){ .ctx = ctx, .func = stay_until_go, .arg = i };
+        job_start(&jobs[i]);
+    }
+    while (qatomic_read(&running) < 20) {
+        g_usleep(500);
+    }
+    thread_pool_set_params(aio_get_thread_pool(ctx), 0, 2, &error_abort);
+    qatomic_store_release(&go, true);
+    TEST_POLL_UNTIL(ctx, jobs_done == 20);
+    for (int i = 0; i < 1000 && test_threads() > threads_at_start + 2; i++) {
+        g_usleep(1000);
+    }
+    g_assert_cmpuint(test_threads(), ==, threads_at_start + 2);
+
+    /* And what comes now is done by those that stayed. */
+    for (int i = 0; i < 20; i++) {
+        job_start(&jobs[i]);
+    }
+    TEST_POLL_UNTIL(ctx, jobs_done == 40);
+    g_assert_cmpint(threads_made, ==, 20);
+    test_context_free(ctx);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -328,5 +543,14 @@ int main(int argc, char **argv)
                     test_completion_may_wait_for_another);
     g_test_add_func("/thread-pool/completion/waits-for-its-own",
                     test_completion_may_wait_for_its_own);
+    g_test_add_func("/thread-pool/callback/result", test_callback_gets_the_result);
+    g_test_add_func("/thread-pool/callback/no-thread", test_callback_without_any_thread);
+    g_test_add_func("/thread-pool/callback/none", test_submitted_for_nobody);
+    g_test_add_func("/thread-pool/cancel/queued", test_queued_is_cancelled);
+    g_test_add_func("/thread-pool/cancel/begun", test_begun_is_not_cancelled);
+    g_test_add_func("/thread-pool/params/bad", test_bad_params_are_refused);
+    g_test_add_func("/thread-pool/params/minimum", test_minimum_is_there_at_once);
+    g_test_add_func("/thread-pool/params/maximum", test_maximum_holds);
+    g_test_add_func("/thread-pool/params/lowered", test_lowered_maximum_sends_workers_away);
     return g_test_run();
 }
