@@ -28,18 +28,57 @@ struct qaio_counters {
     uint64_t allocations_at_start; /* what warming up took */
 };
 
+struct qaio_data;
+
+/*
+ * A way of running a job's requests. A job takes one when it is set up, and stays on it.
+ *
+ * What runs per request is in hooks, fio's own table of operations: fio calls the path's functions
+ * directly, and the choice costs no request anything. All but the hooks below are the same for all
+ * paths (QAIO_COMMON_HOOKS). What a path keeps per open file is opaque to the rest of the engine.
+ */
+struct qaio_path_ops {
+    struct ioengine_ops *hooks; /* .queue, .commit and .getevents are the path's own */
+
+    /* Make what the requests need, td->o.iodepth of them. 0, or -errno with one line logged and
+     * nothing left to undo. */
+    int (*start)(struct qaio_data *qd);
+
+    /* Undo that. No request is in flight and no file open. */
+    void (*stop)(struct qaio_data *qd);
+
+    /* Wait for all requests, those included that fio has queued and not committed. */
+    void (*drain)(struct qaio_data *qd);
+
+    /* What .commit does. */
+    void (*submit)(struct qaio_data *qd);
+
+    /* Take up @f, which fio has opened; close waits for its requests. NULL and *errp on failure. */
+    void *(*open)(struct qaio_data *qd, struct fio_file *f, int open_flags, Error **errp);
+    void (*close)(void *file);
+    BlockDriverState *(*bs)(void *file);
+
+    /* For the statistics. allocations: how often memory for a request was not at hand. */
+    const LaioStats *(*laio_stats)(struct qaio_data *qd);
+    uint64_t (*allocations)(struct qaio_data *qd);
+};
+
+/* BlockBackend, coroutines and linux-aio over aio_poll(): the default. */
+extern const struct qaio_path_ops qaio_blk_path;
+
 /* A job's engine: td->io_ops_data. Used by the job's own thread alone, which is ctx's home thread.
  */
 struct qaio_data {
     struct thread_data *td;
     struct qaio_options *options;
+    const struct qaio_path_ops *path;
 
     AioContext *ctx;
     LinuxAioState *laio; /* NULL when workers do all the I/O */
     int open_flags;      /* BDRV_O_*, besides RDWR: what the options make of each file */
     bool write_through;
 
-    GHashTable *backends;          /* of the open files, as a set: fio does not close all of them */
+    GHashTable *files; /* the path's open files, as a set: fio does not close them all */
     struct qaio_request *requests; /* one per io_u */
     unsigned nrequests;
     unsigned in_flight; /* from .queue until done */
@@ -57,16 +96,61 @@ struct qaio_data {
     int stats_fd; /* of qaio_stats; -1: not asked for */
 };
 
-/* The operations handed to fio. */
-extern struct ioengine_ops qaio_ioengine;
+/* ---- fio's hooks that all paths share -------------------------------------------------------- */
 
-/* .open_file and .close_file: fio's, with a BlockBackend on top as the file's engine data. */
+int qaio_init(struct thread_data *td);
+int qaio_post_init(struct thread_data *td);
+int qaio_io_u_init(struct thread_data *td, struct io_u *io_u);
+void qaio_cleanup(struct thread_data *td);
+struct io_u *qaio_event(struct thread_data *td, int event);
+
+/* .open_file and .close_file: fio's, with what the path keeps of the file as its engine data. */
 int qaio_open_file(struct thread_data *td, struct fio_file *f);
 int qaio_close_file(struct thread_data *td, struct fio_file *f);
 int qaio_get_file_size(struct thread_data *td, struct fio_file *f);
 
-/* Submit what was queued since the last commit. */
-void qaio_submit(struct qaio_data *qd);
+#define QAIO_COMMON_HOOKS                                                                \
+    .name = "qaio", .version = FIO_IOOPS_VERSION,                                        \
+    .flags = FIO_ASYNCIO_SETS_ISSUE_TIME | FIO_NO_OFFLOAD, .init = qaio_init,            \
+    .post_init = qaio_post_init, .io_u_init = qaio_io_u_init, .event = qaio_event,       \
+    .cleanup = qaio_cleanup, .open_file = qaio_open_file, .close_file = qaio_close_file, \
+    .get_file_size = qaio_get_file_size, .options = qaio_option_table,                   \
+    .option_struct_size = sizeof(struct qaio_options)
+
+/* ---- for the paths --------------------------------------------------------------------------- */
+
+/* The time for what is issued now; nothing when fio wants no issue times. */
+static inline void qaio_issue_time(struct thread_data *td, struct timespec *now)
+{
+    if (fio_fill_issue_time(td)) {
+        fio_gettime(now, NULL);
+        if (td->o.read_iolog_file) {
+            td->last_issue = *now;
+        }
+    }
+}
+
+/* @r is done, with 0 or -errno: on with it to fio. */
+static inline void qaio_done(struct qaio_request *r, int ret)
+{
+    struct qaio_data *qd = r->qd;
+
+    r->io_u->error = -ret;
+    qd->in_flight--;
+    qd->counters.failed += ret < 0;
+    qd->done[qd->done_tail++ & qd->done_mask] = r->io_u;
+}
+
+/* How many are done and wait for .event. */
+static inline unsigned qaio_ndone(const struct qaio_data *qd)
+{
+    return qd->done_tail - qd->done_head;
+}
+
+/* For what QEMU's block layer has no request for, fio's own way: the system call, here and now. */
+enum fio_q_status qaio_do_it_fios_way(struct thread_data *td, struct io_u *io_u);
+
+/* ---- statistics ------------------------------------------------------------------------------ */
 
 /* Open the file of qaio_stats, if that is set, so that a bad name shows before the job runs. 0 or
  * -errno. */
@@ -74,8 +158,5 @@ int qaio_open_stats(struct qaio_data *qd);
 
 /* Append the job's statistics to it, and close it. 0 or -errno. */
 int qaio_write_stats(struct qaio_data *qd);
-
-/* Blocks and coroutines that were not at hand when a request needed them, since the job began. */
-uint64_t qaio_allocations(struct qaio_data *qd);
 
 #endif

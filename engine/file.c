@@ -1,9 +1,9 @@
 /*
- * fio's files as BlockBackends.
+ * fio's files as the job's path has them.
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * fio opens and closes the descriptor, with the flags that the job asks for, as it does for its own
- * engines. Between the two the file has a node and a backend over that descriptor.
+ * engines. Between the two the path has a node over that descriptor.
  */
 #include "engine/engine.h"
 
@@ -38,34 +38,28 @@ static int flags_of_descriptor(struct qaio_data *qd, int fd)
     return qd->open_flags | (writable ? BDRV_O_RDWR : 0);
 }
 
-/* The backend for @f, which is open. NULL, after one line in the log, if it cannot be had. */
-static BlockBackend *open_backend(struct thread_data *td, struct fio_file *f)
+/* What the path makes of @f, which is open. NULL, after one line in the log, if it cannot. */
+static void *open_on_path(struct thread_data *td, struct fio_file *f)
 {
     struct qaio_data *qd = td->io_ops_data;
     Error *err = NULL;
-    BlockDriverState *bs =
-        bdrv_open_fd(f->file_name, f->fd, flags_of_descriptor(qd, f->fd), qd->ctx, &err);
-    BlockBackend *blk;
+    void *file = qd->path->open(qd, f, flags_of_descriptor(qd, f->fd), &err);
 
-    if (!bs) {
+    if (!file) {
         log_err("qaio: %s\n", error_get_pretty(err));
         error_free(err);
         return NULL;
     }
-    if (!block_sizes_fit(td, f, bs)) {
-        bdrv_unref(bs);
+    if (!block_sizes_fit(td, f, qd->path->bs(file))) {
+        qd->path->close(file);
         return NULL;
     }
-
-    blk = blk_new_with_bs(bs);
-    blk_set_enable_write_cache(blk, !qd->write_through);
-    blk_set_allow_write_beyond_eof(blk, f->filetype == FIO_TYPE_FILE);
-    return blk;
+    return file;
 }
 
 int qaio_open_file(struct thread_data *td, struct fio_file *f)
 {
-    BlockBackend *blk;
+    void *file;
     int ret = generic_open_file(td, f);
 
     /* Before the job has begun fio opens block devices to find out their size, and closes them
@@ -74,25 +68,25 @@ int qaio_open_file(struct thread_data *td, struct fio_file *f)
         return ret;
     }
 
-    blk = open_backend(td, f);
-    if (!blk) {
+    file = open_on_path(td, f);
+    if (!file) {
         td_verror(td, EINVAL, "qaio_open_file");
         return generic_close_file(td, f) ?: 1;
     }
-    FILE_SET_ENG_DATA(f, blk);
-    g_hash_table_add(((struct qaio_data *)td->io_ops_data)->backends, blk);
+    FILE_SET_ENG_DATA(f, file);
+    g_hash_table_add(((struct qaio_data *)td->io_ops_data)->files, file);
     return 0;
 }
 
 int qaio_close_file(struct thread_data *td, struct fio_file *f)
 {
     struct qaio_data *qd = td->io_ops_data;
-    BlockBackend *blk = FILE_ENG_DATA(f);
+    void *file = FILE_ENG_DATA(f);
 
-    if (blk) {
+    if (file) {
         /* What fio has queued and left is done before the descriptor goes. */
-        qaio_submit(qd);
-        g_hash_table_remove(qd->backends, blk);
+        qd->path->submit(qd);
+        g_hash_table_remove(qd->files, file);
         FILE_SET_ENG_DATA(f, NULL);
     }
     return generic_close_file(td, f);

@@ -71,7 +71,7 @@ static void add_laio(GString *out, const LaioStats *stats)
 
 static void add_memory(GString *out, struct qaio_data *qd)
 {
-    uint64_t allocations = qaio_allocations(qd);
+    uint64_t allocations = qd->path->allocations(qd);
     CoroutinePoolStats coroutines;
 
     qemu_coroutine_pool_stats(&coroutines);
@@ -83,14 +83,13 @@ static void add_memory(GString *out, struct qaio_data *qd)
 
 static GString *format_stats(struct qaio_data *qd)
 {
-    static const LaioStats none;
     GString *out = g_string_new("{");
 
     add_string(out, "job", qd->td->o.name ? qd->td->o.name : "");
     add_number(out, "pid", getpid());
     add_string(out, "fio", QAIO_FIO_VERSION);
     add_requests(out, &qd->counters);
-    add_laio(out, qd->laio ? laio_get_stats(qd->laio) : &none);
+    add_laio(out, qd->path->laio_stats(qd));
     add_memory(out, qd);
 
     g_string_truncate(out, out->len - 1); /* the last comma */

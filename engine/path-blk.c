@@ -1,0 +1,357 @@
+/*
+ * The default path: requests through BlockBackend, coroutine and linux-aio's queue, on aio_poll().
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ *     fio                       here
+ *     .queue(io_u)              the first since commit: blk_io_plug(); blk_aio_preadv() and so on
+ *     .commit                   blk_io_unplug(): one io_submit(2) for what was queued; issue times
+ *     .getevents(min, max)      aio_poll() until min requests are done
+ *     .event                    the next one that is done
+ *
+ * The job's thread is the home thread of the job's AioContext: everything here runs in it, and the
+ * callbacks that aio_poll() makes, too.
+ *
+ * An io_u is unissued from .queue until the kernel has it (linux-aio tells, after each io_submit)
+ * or a worker. That moment is fio's issue time: what came before is submission latency, what comes
+ * after is completion latency, as with fio's own libaio engine.
+ */
+#include "engine/engine.h"
+
+/* ---- issue times ---------------------------------------------------------------------------- */
+
+/* Tell fio that @r is on its way. @now is not looked at when fio wants no issue times. */
+static void qaio_issued(struct qaio_request *r, const struct timespec *now)
+{
+    struct thread_data *td = r->qd->td;
+
+    QTAILQ_REMOVE(&r->qd->unissued, r, next);
+    r->issued = true;
+    if (fio_fill_issue_time(td)) {
+        r->io_u->issue_time = *now;
+        io_u_queued(td, r->io_u);
+    }
+}
+
+static void qaio_complete(void *opaque, int ret);
+
+/* The request of ours that an iocb belongs to; NULL for others, such as those of blk_flush(). */
+static struct qaio_request *request_of_iocb(struct iocb *iocb)
+{
+    BlockAIOCB *acb = blk_aio_of_coroutine(laio_iocb_coroutine(iocb));
+
+    return acb && acb->cb == qaio_complete ? acb->opaque : NULL;
+}
+
+/* From linux-aio: the kernel took this batch. */
+static void qaio_submitted(void *opaque, struct iocb **iocbs, int n)
+{
+    struct qaio_data *qd = opaque;
+    struct timespec now;
+
+    qaio_issue_time(qd->td, &now);
+    for (int i = 0; i < n; i++) {
+        struct qaio_request *r = request_of_iocb(iocbs[i]);
+
+        if (likely(r && !r->issued)) {
+            qaio_issued(r, &now);
+        }
+    }
+    io_u_mark_submit(qd->td, n);
+}
+
+/* All that was queued and is not in linux-aio's queue has gone to workers. */
+static void qaio_issue_rest(struct qaio_data *qd)
+{
+    struct qaio_request *r, *next;
+    struct timespec now;
+    unsigned n = 0;
+
+    qaio_issue_time(qd->td, &now);
+    QTAILQ_FOREACH_SAFE (r, &qd->unissued, next, next) {
+        qaio_issued(r, &now);
+        n++;
+    }
+    io_u_mark_submit(qd->td, n);
+}
+
+/* ---- requests ------------------------------------------------------------------------------- */
+
+static void qaio_complete(void *opaque, int ret)
+{
+    struct qaio_request *r = opaque;
+
+    if (unlikely(!r->issued)) {
+        /* The kernel never had it, or a worker took it while the queue was blocked. */
+        struct timespec now;
+
+        qaio_issue_time(r->qd->td, &now);
+        qaio_issued(r, &now);
+    }
+    qaio_done(r, ret);
+}
+
+static void qaio_start(struct qaio_data *qd, BlockBackend *blk, struct io_u *io_u)
+{
+    struct qaio_request *r = io_u->engine_data;
+
+    if (!qd->plugged) {
+        blk_io_plug(blk);
+        qd->plugged = blk;
+    }
+    r->issued = false;
+    qd->in_flight++;
+    QTAILQ_INSERT_TAIL(&qd->unissued, r, next);
+    qemu_iovec_init_buf(&r->qiov, io_u->xfer_buf, io_u->xfer_buflen);
+
+    switch (io_u->ddir) {
+    case DDIR_READ:
+        blk_aio_preadv(blk, io_u->offset, &r->qiov, 0, qaio_complete, r);
+        break;
+    case DDIR_WRITE:
+        blk_aio_pwritev(blk, io_u->offset, &r->qiov, 0, qaio_complete, r);
+        break;
+    case DDIR_TRIM:
+        blk_aio_pdiscard(blk, io_u->offset, io_u->xfer_buflen, qaio_complete, r);
+        break;
+    default:
+        blk_aio_flush(blk, qaio_complete, r);
+        break;
+    }
+}
+
+/*
+ * A barrier: what is in flight on the file first, then the flush, all before we return. What has
+ * not been submitted yet fio must commit before.
+ */
+static enum fio_q_status qaio_sync_now(struct qaio_data *qd, BlockBackend *blk, struct io_u *io_u)
+{
+    if (qd->plugged) {
+        return FIO_Q_BUSY;
+    }
+    qaio_issue_time(qd->td, &io_u->issue_time);
+    blk_drain(blk);
+    io_u->error = -blk_flush(blk);
+    qd->counters.failed += io_u->error != 0;
+    return FIO_Q_COMPLETED;
+}
+
+/*
+ * A trim among reads and writes, which fio expects to be done before the next request to the same
+ * place: we return when it is. Only a job of nothing but trims has them in flight at the same time.
+ */
+static enum fio_q_status qaio_trim_now(struct qaio_data *qd, BlockBackend *blk, struct io_u *io_u)
+{
+    if (qd->plugged) {
+        return FIO_Q_BUSY;
+    }
+    qaio_issue_time(qd->td, &io_u->issue_time);
+    io_u->error = -blk_pdiscard(blk, io_u->offset, io_u->xfer_buflen);
+    io_u_mark_submit(qd->td, 1);
+    io_u_mark_complete(qd->td, 1);
+    qd->counters.failed += io_u->error != 0;
+    return FIO_Q_COMPLETED;
+}
+
+static enum fio_q_status qaio_queue_by_kind(struct thread_data *td, struct io_u *io_u)
+{
+    struct qaio_data *qd = td->io_ops_data;
+    BlockBackend *blk = FILE_ENG_DATA(io_u->file);
+    bool zone_reset = io_u->ddir == DDIR_TRIM && td->o.zone_mode == ZONE_MODE_ZBD;
+
+    if (unlikely(zone_reset || io_u->ddir == DDIR_SYNC_FILE_RANGE)) {
+        return qd->plugged ? FIO_Q_BUSY : qaio_do_it_fios_way(td, io_u);
+    }
+    if (!QAIO_ASYNC_SYNC && unlikely(ddir_sync(io_u->ddir))) {
+        return qaio_sync_now(qd, blk, io_u);
+    }
+    if (unlikely(io_u->ddir == DDIR_TRIM && (td_read(td) || td_write(td)))) {
+        return qaio_trim_now(qd, blk, io_u);
+    }
+    qaio_start(qd, blk, io_u);
+    return FIO_Q_QUEUED;
+}
+
+static enum fio_q_status qaio_blk_queue(struct thread_data *td, struct io_u *io_u)
+{
+    struct qaio_data *qd = td->io_ops_data;
+    enum fio_q_status status;
+
+    fio_ro_check(td, io_u);
+    status = qaio_queue_by_kind(td, io_u);
+    if (likely(status != FIO_Q_BUSY)) {
+        qd->counters.requests[io_u->ddir]++;
+    }
+    return status;
+}
+
+static void qaio_submit(struct qaio_data *qd)
+{
+    if (!qd->plugged) {
+        return;
+    }
+    blk_io_unplug(qd->plugged);
+    qd->plugged = NULL;
+    if (!QTAILQ_EMPTY(&qd->unissued) && !(qd->laio && laio_queued(qd->laio))) {
+        qaio_issue_rest(qd);
+    }
+}
+
+static int qaio_blk_commit(struct thread_data *td)
+{
+    qaio_submit(td->io_ops_data);
+    return 0;
+}
+
+/*
+ * With iodepth_batch_complete_min=0 fio asks for one event all the same, and means: do not sleep
+ * for it. Without a minimum one look is all.
+ */
+static int qaio_blk_getevents(struct thread_data *td, unsigned int min, unsigned int max,
+                              const struct timespec *t)
+{
+    struct qaio_data *qd = td->io_ops_data;
+    bool blocking = td->o.iodepth_batch_complete_min != 0 && !t;
+
+    if (min == 0 && qaio_ndone(qd) == 0) {
+        aio_poll(qd->ctx, false);
+    }
+    while (qaio_ndone(qd) < min) {
+        aio_poll(qd->ctx, blocking);
+    }
+    return MIN(qaio_ndone(qd), max);
+}
+
+/* ---- a job's loop and files ------------------------------------------------------------------ */
+
+static uint64_t qaio_blk_allocations(struct qaio_data *qd)
+{
+    CoroutinePoolStats coroutines;
+
+    qemu_coroutine_pool_stats(&coroutines);
+    return coroutines.created + blk_aio_misses(qd->ctx);
+}
+
+/* Have a coroutine and a block at hand for every io_u, and one for a flush, before the clock runs.
+ */
+static void qaio_warm_up(struct qaio_data *qd)
+{
+    unsigned n = qd->td->o.iodepth + 1;
+
+    blk_reserve(qd->ctx, n);
+    qemu_coroutine_inc_pool_size(n);
+    qemu_coroutine_pool_reserve(n);
+}
+
+static int qaio_start_laio(struct qaio_data *qd)
+{
+    unsigned max_events = qd->options->max_events;
+    Error *err = NULL;
+
+    qd->laio = aio_setup_linux_aio(qd->ctx, max_events, &err);
+    if (!qd->laio) {
+        log_err("qaio: qaio_max_events=%u: %s\n", max_events, error_get_pretty(err));
+        error_free(err);
+        return -EAGAIN;
+    }
+    laio_set_submitted_func(qd->laio, qaio_submitted, qd);
+    return 0;
+}
+
+static void qaio_free_loop(struct qaio_data *qd)
+{
+    qemu_set_current_aio_context(NULL);
+    aio_context_unref(qd->ctx);
+}
+
+/* The job's event loop, with linux-aio if the job uses it. */
+static int qaio_blk_start(struct qaio_data *qd)
+{
+    Error *err = NULL;
+    int ret;
+
+    qd->ctx = aio_context_new(&err);
+    if (!qd->ctx) {
+        log_err("qaio: %s\n", error_get_pretty(err));
+        error_free(err);
+        return -EMFILE;
+    }
+    qemu_set_current_aio_context(qd->ctx);
+    aio_context_set_aio_params(qd->ctx, qd->options->max_batch);
+    aio_context_set_poll_params(qd->ctx, qd->options->poll_max_ns, qd->options->poll_grow,
+                                qd->options->poll_shrink, &error_abort);
+    ret = qaio_apply_fdmon(qd);
+    if (ret == 0 && qd->open_flags & BDRV_O_NATIVE_AIO) {
+        ret = qaio_start_laio(qd);
+    }
+    if (ret < 0) {
+        qaio_free_loop(qd);
+        return ret;
+    }
+    qaio_warm_up(qd);
+    return 0;
+}
+
+static void qaio_blk_stop(struct qaio_data *qd)
+{
+    qemu_coroutine_dec_pool_size(qd->td->o.iodepth + 1);
+    qaio_free_loop(qd);
+}
+
+static void qaio_blk_drain(struct qaio_data *qd)
+{
+    qaio_submit(qd);
+    while (qd->in_flight > 0) {
+        aio_poll(qd->ctx, true);
+    }
+}
+
+static const LaioStats *qaio_blk_laio_stats(struct qaio_data *qd)
+{
+    static const LaioStats none;
+
+    return qd->laio ? laio_get_stats(qd->laio) : &none;
+}
+
+static void *qaio_blk_open(struct qaio_data *qd, struct fio_file *f, int open_flags, Error **errp)
+{
+    BlockDriverState *bs = bdrv_open_fd(f->file_name, f->fd, open_flags, qd->ctx, errp);
+    BlockBackend *blk;
+
+    if (!bs) {
+        return NULL;
+    }
+    blk = blk_new_with_bs(bs);
+    blk_set_enable_write_cache(blk, !qd->write_through);
+    blk_set_allow_write_beyond_eof(blk, f->filetype == FIO_TYPE_FILE);
+    return blk;
+}
+
+static BlockDriverState *qaio_blk_bs(void *file)
+{
+    return blk_bs(file);
+}
+
+static void qaio_blk_close(void *file)
+{
+    blk_unref(file);
+}
+
+static struct ioengine_ops blk_hooks = {
+    QAIO_COMMON_HOOKS,
+    .queue = qaio_blk_queue,
+    .commit = qaio_blk_commit,
+    .getevents = qaio_blk_getevents,
+};
+
+const struct qaio_path_ops qaio_blk_path = {
+    .hooks = &blk_hooks,
+    .start = qaio_blk_start,
+    .stop = qaio_blk_stop,
+    .drain = qaio_blk_drain,
+    .submit = qaio_submit,
+    .open = qaio_blk_open,
+    .close = qaio_blk_close,
+    .bs = qaio_blk_bs,
+    .laio_stats = qaio_blk_laio_stats,
+    .allocations = qaio_blk_allocations,
+};
