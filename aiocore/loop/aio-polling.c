@@ -236,3 +236,20 @@ bool try_poll_mode(AioContext *ctx, AioHandlerList *ready_list, bool blocking)
     return blocking ? run_poll_handlers_last(ctx, ready_list)
                     : run_poll_handlers_once(ctx, ready_list, 0);
 }
+
+bool aio_prepare(AioContext *ctx)
+{
+    AioHandlerList ready_list = QLIST_HEAD_INITIALIZER(ready_list);
+    AioHandler *node;
+    bool ready;
+
+    qemu_lockcnt_inc(&ctx->list_lock);
+    poll_end(ctx);
+    ready = run_poll_handlers_last(ctx, &ready_list);
+    while ((node = QLIST_FIRST(&ready_list))) {
+        QLIST_REMOVE(node, node_ready);
+        node->poll_ready = node->opaque != &ctx->notifier; /* for aio_dispatch() */
+    }
+    qemu_lockcnt_dec(&ctx->list_lock);
+    return ready;
+}

@@ -8,7 +8,6 @@
  * no more callbacks, and the turn that drops the last count frees it.
  */
 #include "base/osdep.h"
-#include <poll.h>
 #include "base/atomic.h"
 #include "coroutine/coroutine_int.h"
 #include "loop/aio-posix.h"
@@ -101,6 +100,9 @@ void aio_set_fd_handler(AioContext *ctx, int fd, bool is_external, IOHandler *io
     }
     if (old_node || new_node) {
         ctx->fdmon_ops->update(ctx, old_node, new_node);
+        if (ctx->gsource) {
+            aio_gsource_update(ctx, old_node, new_node);
+        }
     }
     if (old_node && remove_aio_handler(ctx, old_node)) {
         unused = old_node;
@@ -234,16 +236,6 @@ static bool dispatch_ready_handlers(AioContext *ctx, AioHandlerList *ready_list)
 /* How many turns a busy loop may leave the descriptors of idle handlers alone. */
 #define TURNS_UNASKED_MAX 64
 
-/* Awake again: later notifications count anew. */
-static void aio_notify_accept(AioContext *ctx)
-{
-    qatomic_set(&ctx->notified, false);
-
-    /* notified before the work that the turn is going to look for; pairs with aio_notify(),
-     * async.c. */
-    smp_mb();
-}
-
 static void ask_fdmon(AioContext *ctx, AioHandlerList *ready_list, int64_t timeout)
 {
     ctx->turns_unasked = 0;
@@ -362,4 +354,48 @@ bool aio_poll(AioContext *ctx, bool blocking)
     qemu_lockcnt_dec(&ctx->list_lock);
     ctx->poller = outer_poller;
     return progress;
+}
+
+/* ---- what aio-gsource.c calls --------------------------------------------------------------- */
+
+/* Whether GLib's poll, or aio_prepare(), has left a mark on @node. */
+static bool is_marked(AioContext *ctx, AioHandler *node)
+{
+    return !qatomic_read(&node->deleted) && aio_node_check(ctx, node->is_external) &&
+           (node->poll_ready || (node->pfd.revents & node->pfd.events));
+}
+
+bool aio_pending(AioContext *ctx)
+{
+    bool pending = false;
+    AioHandler *node;
+
+    qemu_lockcnt_inc(&ctx->list_lock);
+    QLIST_FOREACH_RCU (node, &ctx->aio_handlers, node) {
+        pending |= is_marked(ctx, node);
+    }
+    qemu_lockcnt_dec(&ctx->list_lock);
+    return pending;
+}
+
+void aio_dispatch(AioContext *ctx)
+{
+    AioHandlerList ready_list = QLIST_HEAD_INITIALIZER(ready_list);
+    Coroutine *outer_poller = ctx->poller;
+    AioHandler *node;
+
+    note_poller(ctx);
+    qemu_lockcnt_inc(&ctx->list_lock);
+    aio_bh_poll(ctx);
+    QLIST_FOREACH_RCU (node, &ctx->aio_handlers, node) {
+        if (is_marked(ctx, node)) {
+            aio_add_ready_handler(&ready_list, node, 0);
+        }
+    }
+    dispatch_ready_handlers(ctx, &ready_list);
+    timerlistgroup_run_timers(&ctx->tlg);
+
+    free_deleted_handlers(ctx);
+    qemu_lockcnt_dec(&ctx->list_lock);
+    ctx->poller = outer_poller;
 }

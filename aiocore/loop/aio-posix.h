@@ -5,6 +5,9 @@
 #ifndef QAIO_LOOP_AIO_POSIX_H
 #define QAIO_LOOP_AIO_POSIX_H
 
+#include "base/osdep.h"
+#include <poll.h>
+#include "base/atomic.h"
 #include "base/lockcnt.h"
 #include "base/queue.h"
 #include "loop/aio.h"
@@ -29,6 +32,7 @@ struct AioHandler {
     bool poll_idle;  /* off poll_aio_handlers, for having been idle; under list_lock, atomic */
     int64_t poll_idle_timeout; /* when it will have been idle for too long; 0: unknown */
     void *fdmon;               /* fdmon-io_uring's registration */
+    bool in_gsource;           /* GLib polls pfd for us; under list_lock */
     bool deleted;              /* on deleted_aio_handlers: no callback, freed by the last walker */
     QLIST_ENTRY(AioHandler) node;         /* in aio_handlers */
     QLIST_ENTRY(AioHandler) node_ready;   /* in one turn's ready list, while it waits there */
@@ -54,8 +58,9 @@ struct AioContext {
     unsigned external_disable_cnt; /* atomic */
 
     /*
-     * notify_me: not 0 while the home thread sleeps or makes up its mind to. notified: something
-     * happened since it last woke. aio_notify() explains how the two never miss each other.
+     * notify_me: not 0 while the home thread sleeps or makes up its mind to: how many aio_poll()s
+     * do, and a bit of its own for GLib. notified: something happened since it last woke.
+     * aio_notify() explains how the two never miss each other.
      */
     unsigned notify_me;
     bool notified;
@@ -93,6 +98,11 @@ struct AioContext {
     bool epoll_failed;      /* it is to be given up; atomic, set under list_lock */
     struct FDMonIOUring *fdmon_ring; /* fdmon-io_uring.c */
 
+    /* aio-gsource.c. NULL until somebody asked for it; set under list_lock. Ours as long as refcnt
+     * is not 0, and when it goes the context goes. */
+    GSource *gsource;
+    int gsource_depth; /* g_main_depth() at the last prepare; home thread */
+
     int64_t max_batch;
     struct {
         void *obj;
@@ -107,6 +117,28 @@ void aio_add_ready_handler(AioHandlerList *ready_list, AioHandler *node, int rev
 static inline bool aio_node_check(AioContext *ctx, bool is_external)
 {
     return !is_external || !qatomic_read(&ctx->external_disable_cnt);
+}
+
+/* Awake again: later notifications count anew. */
+static inline void aio_notify_accept(AioContext *ctx)
+{
+    qatomic_set(&ctx->notified, false);
+
+    /* notified before the work that the turn is going to look for; pairs with aio_notify(),
+     * async.c. */
+    smp_mb();
+}
+
+/* Wait with ppoll(2), for @timeout ns or for ever (-1). GPollFD is laid out as struct pollfd, and
+ * its conditions have poll's values, where poll exists. */
+static inline int qemu_poll_ns(GPollFD *fds, unsigned n, int64_t timeout)
+{
+    struct timespec ts = {
+        .tv_sec = timeout / NANOSECONDS_PER_SECOND,
+        .tv_nsec = timeout % NANOSECONDS_PER_SECOND,
+    };
+
+    return ppoll((struct pollfd *)fds, n, timeout < 0 ? NULL : &ts, NULL);
 }
 
 /* A way to wait for descriptors. */
@@ -171,8 +203,32 @@ void poll_end(AioContext *ctx);
  */
 void aio_notify_work(AioContext *ctx);
 
+/* ---- the GSource face, aio-gsource.c ----------------------------------------------------- */
+
+/* @old_node goes, @new_node comes; either may be NULL. Under list_lock, with ctx->gsource set. */
+void aio_gsource_update(AioContext *ctx, AioHandler *old_node, AioHandler *new_node);
+
+/* External handlers were disabled or enabled. Any thread. */
+void aio_gsource_update_external(AioContext *ctx);
+
+/* GLib does not sleep on our behalf any more. Home thread. */
+#define NOTIFY_ME_GSOURCE (1U << 31)
+static inline void aio_gsource_awake(AioContext *ctx)
+{
+    qatomic_store_release(&ctx->notify_me, ctx->notify_me & ~NOTIFY_ME_GSOURCE);
+}
+
+/* aio_notify() in the home thread, where notify_me is set: perhaps it does not sleep after all. */
+void aio_gsource_notify(AioContext *ctx);
+
+/* Free @ctx, which has no references left. */
+void aio_context_free(AioContext *ctx);
+
 /* For aio_context_unref: drop all handlers. Nobody else uses @ctx any more. */
 void aio_context_destroy_handlers(AioContext *ctx);
+
+/* Whether a bottom half is scheduled, an idle one for instance. */
+bool aio_bh_pending(AioContext *ctx);
 
 /* How long may the loop sleep, by its bottom halves and timers: 0, ns, or -1 for ever. */
 int64_t aio_compute_timeout(AioContext *ctx);

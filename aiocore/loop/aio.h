@@ -165,6 +165,32 @@ bool aio_context_set_fdmon(AioContext *ctx, AioFDMon fdmon, Error **errp);
 void aio_disable_external(AioContext *ctx);
 void aio_enable_external(AioContext *ctx);
 
+/* ---- as a part of GLib's main loop ---------------------------------------------------------- */
+
+/*
+ * @ctx as a source for a GMainContext, with one reference, which is the caller's; one source for
+ * all callers, until it is destroyed. From the attaching on GLib's iterations turn @ctx in the
+ * thread that runs them, which must be the home thread; callbacks may run iterations and aio_poll()
+ * of their own, to any depth. The context lives as long as its source, its owner's reference gone.
+ *
+ * GLib polls the descriptors: adaptive polling is off, and an fdmon of io_uring is given up for
+ * ppoll. io_poll is asked once before GLib polls, in place of the last look of aio_poll().
+ *
+ * Any thread, holding a reference to @ctx. Destroy the source in the thread that runs it, or while
+ * no other thread changes handlers. Detached and got again, it is a new one.
+ */
+GSource *aio_get_g_source(AioContext *ctx);
+
+/* What the source is made of. Home thread. End polling, and ask each io_poll for the last time
+ * before GLib sleeps; returns whether one found something, for aio_dispatch(). */
+bool aio_prepare(AioContext *ctx);
+
+/* Whether there are handlers for aio_dispatch() to serve. */
+bool aio_pending(AioContext *ctx);
+
+/* Run bottom halves, the handlers that GLib's poll or aio_prepare() found ready, and timers. */
+void aio_dispatch(AioContext *ctx);
+
 /* ---- timers ------------------------------------------------------------------------------- */
 
 /* @ctx's timers, which run in its home thread; for timer_init_full() and the like. */

@@ -183,7 +183,8 @@ static int64_t bh_list_timeout(QEMUBH *first, int64_t timeout)
     return timeout;
 }
 
-int64_t aio_compute_timeout(AioContext *ctx)
+/* How urgently do the bottom halves of @ctx? -1: there are none. */
+static inline int64_t bhs_timeout(AioContext *ctx)
 {
     int64_t timeout = bh_list_timeout(qatomic_load_acquire(&QSLIST_FIRST(&ctx->bh_list)), -1);
     BHListSlice *slice;
@@ -191,6 +192,18 @@ int64_t aio_compute_timeout(AioContext *ctx)
     QSIMPLEQ_FOREACH (slice, &ctx->bh_slice_list, next) {
         timeout = bh_list_timeout(QSLIST_FIRST(&slice->bh_list), timeout);
     }
+    return timeout;
+}
+
+bool aio_bh_pending(AioContext *ctx)
+{
+    return bhs_timeout(ctx) >= 0;
+}
+
+int64_t aio_compute_timeout(AioContext *ctx)
+{
+    int64_t timeout = bhs_timeout(ctx);
+
     if (timeout != 0) {
         timeout = qemu_soonest_timeout(timeout, timerlistgroup_deadline_ns(&ctx->tlg));
     }
@@ -223,8 +236,10 @@ void aio_notify(AioContext *ctx)
 
 void aio_notify_work(AioContext *ctx)
 {
-    if (!in_aio_context_home_thread(ctx) || qatomic_read(&ctx->notify_me)) {
+    if (!in_aio_context_home_thread(ctx)) {
         aio_notify(ctx);
+    } else if (unlikely(qatomic_read(&ctx->notify_me))) {
+        aio_gsource_notify(ctx);
     }
 }
 
@@ -342,7 +357,9 @@ AioContext *aio_context_new(Error **errp)
 
 void aio_context_ref(AioContext *ctx)
 {
-    qatomic_inc(&ctx->refcnt);
+    if (qatomic_fetch_inc(&ctx->refcnt) == 0) {
+        g_source_ref(ctx->gsource); /* which alone has kept the context until now */
+    }
 }
 
 /* All that is left on the list was deleted, or nobody will run it any more. */
@@ -359,7 +376,7 @@ static void bh_free_all(AioContext *ctx)
     }
 }
 
-static void aio_context_free(AioContext *ctx)
+void aio_context_free(AioContext *ctx)
 {
     poll_end(ctx);
     for (int i = AIO_SLOT__COUNT - 1; i >= 0; i--) {
@@ -385,7 +402,12 @@ static void aio_context_free(AioContext *ctx)
 
 void aio_context_unref(AioContext *ctx)
 {
-    if (qatomic_fetch_dec(&ctx->refcnt) == 1) {
+    if (qatomic_fetch_dec(&ctx->refcnt) != 1) {
+        return;
+    }
+    if (ctx->gsource) {
+        g_source_unref(ctx->gsource); /* the last one frees the context */
+    } else {
         aio_context_free(ctx);
     }
 }
@@ -414,7 +436,9 @@ int64_t aio_context_get_max_batch(AioContext *ctx)
 
 void aio_disable_external(AioContext *ctx)
 {
-    qatomic_inc(&ctx->external_disable_cnt);
+    if (qatomic_fetch_inc(&ctx->external_disable_cnt) == 0) {
+        aio_gsource_update_external(ctx);
+    }
 }
 
 void aio_enable_external(AioContext *ctx)
@@ -422,6 +446,7 @@ void aio_enable_external(AioContext *ctx)
     g_assert(qatomic_read(&ctx->external_disable_cnt) > 0);
     /* What was ignored until now may be ready. */
     if (qatomic_fetch_dec(&ctx->external_disable_cnt) == 1) {
+        aio_gsource_update_external(ctx);
         aio_notify(ctx);
     }
 }

@@ -6,7 +6,6 @@
  * is cheaper than to keep it in step with the handlers.
  */
 #include "base/osdep.h"
-#include <poll.h>
 #include "base/atomic.h"
 #include "loop/aio-posix.h"
 
@@ -35,18 +34,6 @@ static unsigned fill_pollfds(AioContext *ctx)
     return n;
 }
 
-/* GPollFD is laid out as struct pollfd, and its conditions have poll's values, where poll exists.
- */
-static int poll_ns(GPollFD *fds, unsigned n, int64_t timeout)
-{
-    struct timespec ts = {
-        .tv_sec = timeout / G_GINT64_CONSTANT(1000000000),
-        .tv_nsec = timeout % G_GINT64_CONSTANT(1000000000),
-    };
-
-    return ppoll((struct pollfd *)fds, n, timeout < 0 ? NULL : &ts, NULL);
-}
-
 /* The others come here too, for a turn that leaves out external handlers: that is not the time. */
 static bool try_upgrade(AioContext *ctx, unsigned n)
 {
@@ -64,7 +51,7 @@ static void fdmon_poll_wait(AioContext *ctx, AioHandlerList *ready_list, int64_t
         ctx->fdmon_ops->wait(ctx, ready_list, timeout);
         return;
     }
-    found = poll_ns(ctx->pollfds, n, timeout);
+    found = qemu_poll_ns(ctx->pollfds, n, timeout);
 
     /* Interrupted by a signal: a turn without events, which lets the caller look at its own flags.
      */
