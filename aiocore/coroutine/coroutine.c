@@ -146,6 +146,20 @@ QAIO_NOINLINE void coroutine_enter_end(Coroutine *co, CoroutineAction action)
     }
 }
 
+void coroutine_wake(Coroutine *co)
+{
+    /* Set by the thread that runs @co; whoever wakes it was told of it after that. */
+    AioContext *ctx = qatomic_read(&co->ctx);
+
+    if (ctx) {
+        aio_co_enter(ctx, co);
+    } else if (qemu_in_coroutine()) {
+        QSIMPLEQ_INSERT_TAIL(&qemu_coroutine_self()->co_queue_wakeup, co, co_queue_next);
+    } else {
+        qemu_aio_coroutine_enter(NULL, co);
+    }
+}
+
 QAIO_NOINLINE Coroutine *qemu_coroutine_create(CoroutineEntry *entry, void *opaque)
 {
     Coroutine *co = coroutine_pool_get(&coroutine_thread);

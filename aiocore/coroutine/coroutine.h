@@ -81,6 +81,13 @@ bool qemu_coroutine_entered(Coroutine *co);
 /* The context that @co was last entered in. Any thread, as long as @co is alive. */
 AioContext *qemu_coroutine_get_aio_context(Coroutine *co);
 
+/* Have @co run in @ctx: later, through @ctx's loop, when the caller is in another thread; behind
+ * the caller when that is itself a coroutine, unless it is inside an aio_poll() of its own; else
+ * now. Any thread. This is what the locks need of contexts, which live in a layer above: that layer
+ * defines it (loop/async.c), and it is the only function that this folder calls and does not have.
+ */
+void aio_co_enter(AioContext *ctx, Coroutine *co);
+
 /* Announce that @n more (fewer) coroutines will be live at once, so that the pool keeps as many.
  * Any thread; balanced by the caller. */
 void qemu_coroutine_inc_pool_size(unsigned int n);

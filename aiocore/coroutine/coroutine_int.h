@@ -8,6 +8,8 @@
  * coroutine-asm.[ch]   \ how to get from one stack to another, and how to begin on a fresh one
  * coroutine-ucontext.c /
  * coroutine-sanitizer.h tells ASan, TSan and valgrind
+ * co-mutex.[ch], co-queue.[ch], co-rwlock.[ch], lockable.[ch]
+ *                      what coroutines wait for each other with; on top of the rest
  *
  * Layers above may append to co_queue_wakeup of the running coroutine (by co_queue_next), use
  * co_scheduled_next and scheduled of a suspended one they are about to enter, and read entry
@@ -91,6 +93,11 @@ Coroutine *coroutine_thread_init(CoroutineThread *t);
 void coroutine_enter_begin(AioContext *ctx, Coroutine *co);
 void coroutine_enter_end(Coroutine *co, CoroutineAction action);
 Coroutine *coroutine_yield_begin(void);
+
+/* Enter @co, which is suspended or about to be, in the context where it last ran: see
+ * aio_co_enter(). One without a context can only be woken in its own thread: it is entered now, or
+ * behind the caller if that is a coroutine. */
+void coroutine_wake(Coroutine *co);
 
 /* The body of every coroutine; runs on the new stack and does not return. */
 G_NORETURN void coroutine_main(Coroutine *co);

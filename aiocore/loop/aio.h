@@ -218,13 +218,7 @@ static inline QEMUTimer *aio_timer_new(AioContext *ctx, QEMUClockType type, int 
  */
 void aio_co_schedule(AioContext *ctx, Coroutine *co);
 
-/*
- * Have @co run in @ctx: later, by aio_co_schedule, when the caller is in another thread; behind the
- * caller when that is itself a coroutine, unless it is inside an aio_poll() of its own; else now.
- */
-void aio_co_enter(AioContext *ctx, Coroutine *co);
-
-/* aio_co_enter() in the context where @co last ran. */
+/* aio_co_enter() (coroutine.h) in the context where @co last ran, which must be one. */
 void aio_co_wake(Coroutine *co);
 
 /* ---- what the layers above keep per context ------------------------------------------------ */

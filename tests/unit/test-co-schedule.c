@@ -139,45 +139,6 @@ static void test_coroutine_may_schedule_itself(void)
 
 /* ---- across threads ------------------------------------------------------------------------ */
 
-/* A context and the thread whose home it is. */
-typedef struct Home {
-    AioContext *ctx;
-    GThread *thread;
-    bool stop;
-} Home;
-
-static gpointer home_thread(gpointer opaque)
-{
-    Home *home = opaque;
-
-    qemu_set_current_aio_context(home->ctx);
-    while (!home->stop) {
-        aio_poll(home->ctx, true);
-    }
-    test_poll_idle(home->ctx);
-    qemu_set_current_aio_context(NULL);
-    return NULL;
-}
-
-static void home_start(Home *home)
-{
-    home->stop = false;
-    home->ctx = aio_context_new(&error_abort);
-    home->thread = g_thread_new("home", home_thread, home);
-}
-
-static void stop_bh(void *opaque)
-{
-    ((Home *)opaque)->stop = true;
-}
-
-static void home_stop(Home *home)
-{
-    aio_bh_schedule_oneshot(home->ctx, stop_bh, home);
-    g_thread_join(home->thread);
-    aio_context_unref(home->ctx);
-}
-
 typedef struct Traveller {
     AioContext *here; /* the test's */
     AioContext *there;
@@ -224,18 +185,18 @@ static void travel(CoroutineBackend backend)
     CoroutineBackend before = qemu_coroutine_get_backend();
     AioContext *ctx = test_context_new();
     Traveller t = { .here = ctx, .trips = 2000 };
-    Home home;
+    TestHome home;
 
     if (!qemu_coroutine_set_backend(backend)) {
         test_context_free(ctx);
         g_test_skip("this coroutine backend is not built in");
         return;
     }
-    home_start(&home);
+    test_home_start(&home);
     t.there = home.ctx;
     qemu_coroutine_enter(qemu_coroutine_create(travel_entry, &t));
     TEST_POLL_UNTIL(ctx, t.done);
-    home_stop(&home);
+    test_home_stop(&home);
     qemu_coroutine_set_backend(before);
     test_context_free(ctx);
 }
@@ -272,9 +233,9 @@ static void coroutine_fn visitor_entry(void *opaque)
 static void test_enter_and_wake_from_elsewhere_run_at_home(void)
 {
     Visitor v = { 0 };
-    Home home;
+    TestHome home;
 
-    home_start(&home);
+    test_home_start(&home);
     v.home = home.ctx;
     aio_co_enter(home.ctx, qemu_coroutine_create(visitor_entry, &v));
     while (!qatomic_load_acquire(&v.ran)) {
@@ -287,7 +248,7 @@ static void test_enter_and_wake_from_elsewhere_run_at_home(void)
     while (!qatomic_load_acquire(&v.done)) {
         g_usleep(100);
     }
-    home_stop(&home);
+    test_home_stop(&home);
 }
 
 #define THREADS 4

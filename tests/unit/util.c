@@ -28,6 +28,69 @@ void test_poll_idle(AioContext *ctx)
     }
 }
 
+static gpointer home_thread(gpointer opaque)
+{
+    TestHome *home = opaque;
+
+    qemu_set_current_aio_context(home->ctx);
+    while (!home->stop) {
+        aio_poll(home->ctx, true);
+    }
+    test_poll_idle(home->ctx);
+    qemu_set_current_aio_context(NULL);
+    return NULL;
+}
+
+void test_home_start(TestHome *home)
+{
+    home->stop = false;
+    home->ctx = aio_context_new(&error_abort);
+    home->thread = g_thread_new("home", home_thread, home);
+}
+
+static void stop_bh(void *opaque)
+{
+    ((TestHome *)opaque)->stop = true;
+}
+
+void test_home_stop(TestHome *home)
+{
+    aio_bh_schedule_oneshot(home->ctx, stop_bh, home);
+    g_thread_join(home->thread);
+    aio_context_unref(home->ctx);
+}
+
+static void run_with_backend(CoroutineBackend backend, const TestBackendCase *c)
+{
+    CoroutineBackend before = qemu_coroutine_get_backend();
+
+    if (!qemu_coroutine_set_backend(backend)) {
+        g_test_skip("this coroutine backend is not built in");
+        return;
+    }
+    c->run();
+    qemu_coroutine_set_backend(before);
+}
+
+static void run_asm(const void *c)
+{
+    run_with_backend(COROUTINE_BACKEND_ASM, c);
+}
+
+static void run_ucontext(const void *c)
+{
+    run_with_backend(COROUTINE_BACKEND_UCONTEXT, c);
+}
+
+void test_add_for_backends(const char *group, const TestBackendCase *c)
+{
+    g_autofree char *asm_path = g_strdup_printf("/%s/asm/%s", group, c->name);
+    g_autofree char *ucontext_path = g_strdup_printf("/%s/ucontext/%s", group, c->name);
+
+    g_test_add_data_func(asm_path, c, run_asm);
+    g_test_add_data_func(ucontext_path, c, run_ucontext);
+}
+
 const char *test_tmpfs_dir(void)
 {
     struct statfs st;

@@ -4,6 +4,7 @@
 #define QAIO_TESTS_UNIT_UTIL_H
 
 #include "base/osdep.h"
+#include "base/atomic.h"
 #include "loop/aio.h"
 
 /* A context that is the calling thread's current one. */
@@ -22,6 +23,33 @@ void test_context_free(AioContext *ctx);
 
 /* Turn the loop without sleeping until nothing is left to do. */
 void test_poll_idle(AioContext *ctx);
+
+/* A context and the thread whose home it is, which turns its loop until test_home_stop(). */
+typedef struct TestHome {
+    AioContext *ctx;
+    GThread *thread;
+    bool stop;
+} TestHome;
+
+void test_home_start(TestHome *home);
+void test_home_stop(TestHome *home);
+
+/* Wait for what another thread will store with release order. */
+#define TEST_WAIT_FOR(flag)                      \
+    do {                                         \
+        while (!qatomic_load_acquire(&(flag))) { \
+            g_usleep(50);                        \
+        }                                        \
+    } while (0)
+
+/* Add a test that runs @run for each backend of coroutines: /@group/asm/@name and
+ * /@group/ucontext/@name. */
+typedef struct TestBackendCase {
+    const char *name;
+    void (*run)(void);
+} TestBackendCase;
+
+void test_add_for_backends(const char *group, const TestBackendCase *c);
 
 /* The folder of a tmpfs, where requests complete inside io_submit; the ordinary one without. */
 const char *test_tmpfs_dir(void);
