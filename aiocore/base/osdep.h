@@ -60,4 +60,7 @@
 /* For the functions whose body must not be merged into their callers (see current-context.h). */
 #define QAIO_NOINLINE __attribute__((noinline))
 
+/* For what is rarely called: not in its callers, whose way it would lengthen, nor near them. */
+#define QAIO_COLD __attribute__((noinline, cold))
+
 #endif

@@ -3,7 +3,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * active_timers_lock protects a list and the timers on it. It is not held while callbacks run, so
- * these may do anything. The head is also read without it, to tell cheaply that nothing is armed.
+ * these may do anything. The group's mask of lists that are not empty is read without any lock, to
+ * tell cheaply that nothing is armed.
  */
 #include "base/osdep.h"
 #include <pthread.h>
@@ -12,9 +13,10 @@
 #include "base/timer.h"
 
 struct QEMUTimerList {
+    QEMUTimerListGroup *group;
     QEMUClockType type;
     pthread_mutex_t active_timers_lock; /* not GMutex: TSan does not see into GLib */
-    QEMUTimer *active_timers;           /* soonest first; atomic */
+    QEMUTimer *active_timers;           /* soonest first */
     uint64_t armings;                   /* so far; under the lock */
     QEMUTimerListNotifyCB *notify_cb;
     void *notify_opaque;
@@ -40,6 +42,25 @@ int qemu_timeout_ns_to_ms(int64_t ns)
 
 /* ---- lists --------------------------------------------------------------------------------- */
 
+static void lock_timers(QEMUTimerList *list)
+{
+    pthread_mutex_lock(&list->active_timers_lock);
+}
+
+/* The change is complete: does @list have timers now? */
+static void unlock_timers(QEMUTimerList *list)
+{
+    unsigned bit = 1u << list->type;
+    bool known = qatomic_read(&list->group->armed) & bit;
+
+    if (list->active_timers && !known) {
+        qatomic_or(&list->group->armed, bit);
+    } else if (!list->active_timers && known) {
+        qatomic_and(&list->group->armed, ~bit);
+    }
+    pthread_mutex_unlock(&list->active_timers_lock);
+}
+
 /* Under the list's lock. */
 static void unlink_timer(QEMUTimerList *list, QEMUTimer *ts)
 {
@@ -51,7 +72,7 @@ static void unlink_timer(QEMUTimerList *list, QEMUTimer *ts)
     while (*at != ts) {
         at = &(*at)->next;
     }
-    qatomic_set(at, ts->next);
+    *at = ts->next;
     qatomic_set(&ts->expire_time, -1);
 }
 
@@ -68,14 +89,16 @@ static bool link_timer(QEMUTimerList *list, QEMUTimer *ts, int64_t expire_time)
     qatomic_set(&ts->expire_time, expire_time);
     ts->armed_as = list->armings++;
     ts->next = *at;
-    qatomic_set(at, ts);
+    *at = ts;
     return at == &list->active_timers;
 }
 
-static QEMUTimerList *timerlist_new(QEMUClockType type, QEMUTimerListNotifyCB *cb, void *opaque)
+static QEMUTimerList *timerlist_new(QEMUTimerListGroup *group, QEMUClockType type,
+                                    QEMUTimerListNotifyCB *cb, void *opaque)
 {
     QEMUTimerList *list = g_new0(QEMUTimerList, 1);
 
+    list->group = group;
     list->type = type;
     list->notify_cb = cb;
     list->notify_opaque = opaque;
@@ -93,18 +116,15 @@ static void timerlist_free(QEMUTimerList *list)
     g_free(list);
 }
 
-static int64_t timerlist_deadline_ns(QEMUTimerList *list)
+static QAIO_COLD int64_t timerlist_deadline_ns(QEMUTimerList *list)
 {
     int64_t expire_time = -1;
 
-    if (!qatomic_read(&list->active_timers)) {
-        return -1;
-    }
-    pthread_mutex_lock(&list->active_timers_lock);
+    lock_timers(list);
     if (list->active_timers) {
         expire_time = list->active_timers->expire_time;
     }
-    pthread_mutex_unlock(&list->active_timers_lock);
+    unlock_timers(list);
     return expire_time < 0 ? -1 : MAX(expire_time - qemu_clock_get_ns(list->type), 0);
 }
 
@@ -114,7 +134,7 @@ static bool take_due_timer(QEMUTimerList *list, int64_t now, uint64_t armings, Q
 {
     QEMUTimer *ts;
 
-    pthread_mutex_lock(&list->active_timers_lock);
+    lock_timers(list);
     ts = list->active_timers;
     while (ts && ts->armed_as >= armings) {
         ts = ts->next;
@@ -127,7 +147,7 @@ static bool take_due_timer(QEMUTimerList *list, int64_t now, uint64_t armings, Q
     } else {
         ts = NULL;
     }
-    pthread_mutex_unlock(&list->active_timers_lock);
+    unlock_timers(list);
     return ts != NULL;
 }
 
@@ -135,13 +155,13 @@ static uint64_t timerlist_armings(QEMUTimerList *list)
 {
     uint64_t armings;
 
-    pthread_mutex_lock(&list->active_timers_lock);
+    lock_timers(list);
     armings = list->armings;
-    pthread_mutex_unlock(&list->active_timers_lock);
+    unlock_timers(list);
     return armings;
 }
 
-static bool timerlist_run_timers(QEMUTimerList *list)
+static QAIO_COLD bool timerlist_run_timers(QEMUTimerList *list)
 {
     bool progress = false;
     QEMUTimerCB *cb;
@@ -149,9 +169,6 @@ static bool timerlist_run_timers(QEMUTimerList *list)
     uint64_t armings;
     int64_t now;
 
-    if (!qatomic_read(&list->active_timers)) {
-        return false;
-    }
     /* One point in time, and none that callbacks arm: else a timer could keep us here for ever. */
     now = qemu_clock_get_ns(list->type);
     armings = timerlist_armings(list);
@@ -164,8 +181,9 @@ static bool timerlist_run_timers(QEMUTimerList *list)
 
 void timerlistgroup_init(QEMUTimerListGroup *tlg, QEMUTimerListNotifyCB *cb, void *opaque)
 {
+    tlg->armed = 0;
     for (int i = 0; i < QEMU_CLOCK_MAX; i++) {
-        tlg->tl[i] = timerlist_new(i, cb, opaque);
+        tlg->tl[i] = timerlist_new(tlg, i, cb, opaque);
     }
 }
 
@@ -178,20 +196,26 @@ void timerlistgroup_deinit(QEMUTimerListGroup *tlg)
 
 int64_t timerlistgroup_deadline_ns(QEMUTimerListGroup *tlg)
 {
+    unsigned armed = qatomic_read(&tlg->armed);
     int64_t deadline = -1;
 
-    for (int i = 0; i < QEMU_CLOCK_MAX; i++) {
-        deadline = qemu_soonest_timeout(deadline, timerlist_deadline_ns(tlg->tl[i]));
+    for (int i = 0; armed >> i; i++) {
+        if (armed & 1u << i) {
+            deadline = qemu_soonest_timeout(deadline, timerlist_deadline_ns(tlg->tl[i]));
+        }
     }
     return deadline;
 }
 
 bool timerlistgroup_run_timers(QEMUTimerListGroup *tlg)
 {
+    unsigned armed = qatomic_read(&tlg->armed);
     bool progress = false;
 
-    for (int i = 0; i < QEMU_CLOCK_MAX; i++) {
-        progress |= timerlist_run_timers(tlg->tl[i]);
+    for (int i = 0; armed >> i; i++) {
+        if (armed & 1u << i) {
+            progress |= timerlist_run_timers(tlg->tl[i]);
+        }
     }
     return progress;
 }
@@ -234,10 +258,10 @@ void timer_mod_ns(QEMUTimer *ts, int64_t expire_time)
     QEMUTimerList *list = ts->timer_list;
     bool first;
 
-    pthread_mutex_lock(&list->active_timers_lock);
+    lock_timers(list);
     unlink_timer(list, ts);
     first = link_timer(list, ts, expire_time);
-    pthread_mutex_unlock(&list->active_timers_lock);
+    unlock_timers(list);
 
     if (first) {
         list->notify_cb(list->notify_opaque, list->type);
@@ -262,12 +286,12 @@ void timer_mod_anticipate_ns(QEMUTimer *ts, int64_t expire_time)
     QEMUTimerList *list = ts->timer_list;
     bool first = false;
 
-    pthread_mutex_lock(&list->active_timers_lock);
+    lock_timers(list);
     if (ts->expire_time == -1 || ts->expire_time > expire_time) {
         unlink_timer(list, ts);
         first = link_timer(list, ts, expire_time);
     }
-    pthread_mutex_unlock(&list->active_timers_lock);
+    unlock_timers(list);
 
     if (first) {
         list->notify_cb(list->notify_opaque, list->type);
@@ -285,9 +309,9 @@ void timer_del(QEMUTimer *ts)
 
     /* Not armed: nothing to do, and the list may be gone. */
     if (list && timer_pending(ts)) {
-        pthread_mutex_lock(&list->active_timers_lock);
+        lock_timers(list);
         unlink_timer(list, ts);
-        pthread_mutex_unlock(&list->active_timers_lock);
+        unlock_timers(list);
     }
 }
 

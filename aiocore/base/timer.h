@@ -36,6 +36,9 @@ typedef void QEMUTimerCB(void *opaque);
 typedef void QEMUTimerListNotifyCB(void *opaque, QEMUClockType type);
 
 typedef struct QEMUTimerListGroup {
+    /* The clocks that have armed timers, a bit each; each under its list's lock, atomic. A loop
+     * that uses no timers need not look further. */
+    unsigned armed;
     QEMUTimerList *tl[QEMU_CLOCK_MAX];
 } QEMUTimerListGroup;
 

@@ -337,6 +337,42 @@ static void test_group_deadline(void)
     test_context_free(ctx);
 }
 
+/* The group knows which of its clocks have timers, however they come and go. */
+static void test_group_without_timers(void)
+{
+    AioContext *ctx = test_context_new();
+    QEMUTimerListGroup *tlg = aio_context_get_timers(ctx);
+    QEMUTimer ts[QEMU_CLOCK_MAX][2];
+    int runs = 0;
+
+    for (int clock = 0; clock < QEMU_CLOCK_MAX; clock++) {
+        for (int i = 0; i < 2; i++) {
+            timer_init_full(&ts[clock][i], tlg, clock, SCALE_NS, count_cb, &runs);
+            timer_mod(&ts[clock][i], i ? INT64_MAX : 0);
+        }
+    }
+    g_assert_true(timerlistgroup_run_timers(tlg));
+    g_assert_cmpint(runs, ==, QEMU_CLOCK_MAX);
+    for (int clock = 0; clock < QEMU_CLOCK_MAX; clock++) {
+        g_assert_cmpint(timerlistgroup_deadline_ns(tlg), >, 0);
+        timer_mod_anticipate_ns(&ts[clock][1], INT64_MAX);
+        timer_mod(&ts[clock][1], INT64_MAX - 1);
+        timer_del(&ts[clock][1]);
+        timer_del(&ts[clock][1]);
+    }
+    g_assert_cmpint(timerlistgroup_deadline_ns(tlg), ==, -1);
+    g_assert_cmpint(tlg->armed, ==, 0);
+    g_assert_false(timerlistgroup_run_timers(tlg));
+
+    /* The last one of a clock, by its running. */
+    timer_mod(&ts[QEMU_CLOCK_HOST][0], 0);
+    g_assert_cmpint(timerlistgroup_deadline_ns(tlg), ==, 0);
+    g_assert_true(timerlistgroup_run_timers(tlg));
+    g_assert_cmpint(timerlistgroup_deadline_ns(tlg), ==, -1);
+    g_assert_cmpint(tlg->armed, ==, 0);
+    test_context_free(ctx);
+}
+
 static void test_conversions(void)
 {
     g_assert_cmpint(qemu_soonest_timeout(-1, 5), ==, 5);
@@ -459,6 +495,7 @@ int main(int argc, char **argv)
     CASE(group_deadline);
     CASE(conversions);
     CASE(timers_left_when_the_context_goes);
+    CASE(group_without_timers);
     CASE(arming_in_another_thread_wakes_the_loop);
     CASE(armed_and_disarmed_by_another_thread);
     return g_test_run();
