@@ -136,7 +136,7 @@ static unsigned ring_peek(LinuxAioState *s, struct io_event **events)
     return (tail >= head ? tail : ring->nr) - head;
 }
 
-static unsigned getevents_peek(LinuxAioState *s, struct io_event **events)
+static QAIO_COLD unsigned getevents_peek(LinuxAioState *s, struct io_event **events)
 {
     struct timespec no_wait = { 0 };
     int n = io_getevents(s->ctx, 0, EVENTS_WITHOUT_RING, s->events_fallback, &no_wait);
@@ -145,16 +145,8 @@ static unsigned getevents_peek(LinuxAioState *s, struct io_event **events)
     return MAX(n, 0);
 }
 
-/* Look for events unless some are left from the last look. Returns whether there are any. */
-static bool laio_look(LinuxAioState *s)
+static bool laio_look_anew(LinuxAioState *s)
 {
-    if (s->nseen) {
-        return true;
-    }
-    if (!s->io_q.in_flight) {
-        return false;
-    }
-
     s->stats.ring_polls++;
     s->nseen = s->ring ? ring_peek(s, &s->seen) : getevents_peek(s, &s->seen);
     s->nseen_at_look = s->nseen;
@@ -164,6 +156,12 @@ static bool laio_look(LinuxAioState *s)
     }
     s->eventfd_stale = true;
     return true;
+}
+
+/* Look for events unless some are left from the last look. Returns whether there are any. */
+static inline bool laio_look(LinuxAioState *s)
+{
+    return s->nseen || (s->io_q.in_flight && laio_look_anew(s));
 }
 
 /* Clear the eventfd, and look: of what completed before the clearing nothing else will tell. */

@@ -62,12 +62,12 @@ typedef struct LaioStats {
     uint64_t submit_calls;
     uint64_t submit_again;  /* refused with EAGAIN */
     uint64_t submit_errors; /* refused with another error: that many requests failed */
-    uint64_t batch[LAIO_HISTOGRAM_BUCKETS];
     uint64_t completions;
-    uint64_t completion_runs[LAIO_HISTOGRAM_BUCKETS]; /* by the completions that a run found */
     uint64_t ring_polls;
     uint64_t ring_polls_empty;
     uint64_t eventfd_wakeups;
+    uint64_t batch[LAIO_HISTOGRAM_BUCKETS];
+    uint64_t completion_runs[LAIO_HISTOGRAM_BUCKETS]; /* by the completions that a run found */
 } LaioStats;
 
 const LaioStats *laio_get_stats(LinuxAioState *s);

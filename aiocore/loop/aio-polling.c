@@ -88,9 +88,6 @@ void poll_end(AioContext *ctx)
 {
     AioHandler *node;
 
-    if (!ctx->poll_started) {
-        return;
-    }
     ctx->poll_started = false;
     qemu_lockcnt_inc(&ctx->list_lock);
     QLIST_FOREACH_RCU (node, &ctx->poll_aio_handlers, node_poll) {
@@ -104,7 +101,7 @@ void poll_end(AioContext *ctx)
 /* ---- idle handlers --------------------------------------------------------------------------- */
 
 /* The walker that called io_poll may go on: it has gone past @node. */
-static void set_idle(AioContext *ctx, AioHandler *node, bool idle)
+void poll_handler_set_idle(AioContext *ctx, AioHandler *node, bool idle)
 {
     qemu_lockcnt_lock(&ctx->list_lock);
     if (!node->deleted && node->poll_idle != idle) {
@@ -119,62 +116,69 @@ static void set_idle(AioContext *ctx, AioHandler *node, bool idle)
     qemu_lockcnt_unlock(&ctx->list_lock);
 }
 
-/* The context's own notifier is asked always: what it tells, nothing else does while the loop
- * polls. */
 static void remove_if_idle(AioContext *ctx, AioHandler *node, int64_t now)
 {
-    if (node->opaque == &ctx->notifier) {
-        return;
-    }
     if (!node->poll_idle_timeout) {
         node->poll_idle_timeout = now + IDLE_NS;
     } else if (now >= node->poll_idle_timeout) {
-        set_idle(ctx, node, true);
+        poll_handler_set_idle(ctx, node, true);
         poll_handler_end(node);
-    }
-}
-
-void poll_handler_is_not_idle(AioContext *ctx, AioHandler *node)
-{
-    node->poll_idle_timeout = 0;
-    if (unlikely(qatomic_read(&node->poll_idle))) {
-        set_idle(ctx, node, false);
     }
 }
 
 /* ---- looking --------------------------------------------------------------------------------- */
 
-/* Ask @node. @now: busy polling is on; else 0. */
-static bool run_poll_handler(AioContext *ctx, AioHandlerList *ready_list, AioHandler *node,
-                             int64_t now)
+static inline bool run_poll_handler(AioHandlerList *ready_list, AioHandler *node)
 {
-    if (now && !qatomic_read(&node->deleted)) {
-        poll_handler_begin(node); /* in any round: handlers come while polling is on */
-    }
-    if (qatomic_read(&node->deleted)) {
+    if (qatomic_read(&node->deleted) || !node->io_poll(node->opaque)) {
         return false;
     }
-    if (node->io_poll(node->opaque)) {
-        node->poll_ready = true;
-        node->poll_idle_timeout = 0;
-        aio_add_ready_handler(ready_list, node, 0);
-        return node->opaque != &ctx->notifier;
-    }
-    if (now) {
-        remove_if_idle(ctx, node, now);
-    }
-    return false;
+    node->poll_ready = true;
+    node->poll_idle_timeout = 0;
+    aio_add_ready_handler(ready_list, node, 0);
+    return true;
 }
 
-/* Ask each handler once. */
-static bool run_poll_handlers_once(AioContext *ctx, AioHandlerList *ready_list, int64_t now)
+bool run_poll_handlers_once(AioContext *ctx, AioHandlerList *ready_list)
 {
     bool progress = false;
     AioHandler *node, *next;
 
     QLIST_FOREACH_SAFE_RCU (node, &ctx->poll_aio_handlers, node_poll, next) {
         if (aio_node_check(ctx, node->is_external)) {
-            progress |= run_poll_handler(ctx, ready_list, node, now);
+            progress |= run_poll_handler(ready_list, node);
+        }
+    }
+    return progress;
+}
+
+bool run_poll_handlers_last(AioContext *ctx, AioHandlerList *ready_list)
+{
+    bool progress;
+
+    ctx->poll_last_look = true;
+    progress = run_poll_handlers_once(ctx, ready_list);
+    ctx->poll_last_look = false;
+    return progress;
+}
+
+/* One of many rounds, which begins at @now. */
+static bool run_poll_handlers_round(AioContext *ctx, AioHandlerList *ready_list, int64_t now)
+{
+    bool progress = false;
+    AioHandler *node, *next;
+
+    QLIST_FOREACH_SAFE_RCU (node, &ctx->poll_aio_handlers, node_poll, next) {
+        if (!aio_node_check(ctx, node->is_external)) {
+            continue;
+        }
+        if (!qatomic_read(&node->deleted)) {
+            poll_handler_begin(node); /* in any round: handlers come while polling is on */
+        }
+        if (run_poll_handler(ready_list, node)) {
+            progress = true;
+        } else if (!qatomic_read(&node->deleted)) {
+            remove_if_idle(ctx, node, now);
         }
     }
     return progress;
@@ -188,24 +192,12 @@ static bool run_poll_handlers(AioContext *ctx, AioHandlerList *ready_list, int64
 
     ctx->poll_started = true;
     do {
-        if (run_poll_handlers_once(ctx, ready_list, now)) {
+        if (run_poll_handlers_round(ctx, ready_list, now)) {
             return true;
         }
         now = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
     } while (now - start < max_ns && !qatomic_read(&ctx->notified));
     return false;
-}
-
-/* The round before the loop sleeps, after io_poll_end: what came before that nobody may have told.
- */
-static bool run_poll_handlers_last(AioContext *ctx, AioHandlerList *ready_list)
-{
-    bool progress;
-
-    ctx->poll_last_look = true;
-    progress = run_poll_handlers_once(ctx, ready_list, 0);
-    ctx->poll_last_look = false;
-    return progress;
 }
 
 bool aio_sleeps_next(AioContext *ctx)
@@ -225,16 +217,11 @@ static int64_t polling_time(AioContext *ctx)
     return qemu_soonest_timeout(ns, aio_compute_timeout(ctx));
 }
 
-bool try_poll_mode(AioContext *ctx, AioHandlerList *ready_list, bool blocking)
+bool try_poll_mode(AioContext *ctx, AioHandlerList *ready_list)
 {
-    int64_t max_ns = blocking ? polling_time(ctx) : 0;
+    int64_t max_ns = polling_time(ctx);
 
-    if (max_ns && run_poll_handlers(ctx, ready_list, max_ns)) {
-        return true;
-    }
-    poll_end(ctx);
-    return blocking ? run_poll_handlers_last(ctx, ready_list)
-                    : run_poll_handlers_once(ctx, ready_list, 0);
+    return max_ns && run_poll_handlers(ctx, ready_list, max_ns);
 }
 
 bool aio_prepare(AioContext *ctx)
@@ -244,11 +231,12 @@ bool aio_prepare(AioContext *ctx)
     bool ready;
 
     qemu_lockcnt_inc(&ctx->list_lock);
-    poll_end(ctx);
+    if (ctx->poll_started) {
+        poll_end(ctx);
+    }
     ready = run_poll_handlers_last(ctx, &ready_list);
     while ((node = QLIST_FIRST(&ready_list))) {
-        QLIST_REMOVE(node, node_ready);
-        node->poll_ready = node->opaque != &ctx->notifier; /* for aio_dispatch() */
+        QLIST_REMOVE(node, node_ready); /* poll_ready stays, for aio_dispatch() */
     }
     qemu_lockcnt_dec(&ctx->list_lock);
     return ready;

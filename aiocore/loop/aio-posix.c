@@ -9,6 +9,7 @@
  */
 #include "base/osdep.h"
 #include "base/atomic.h"
+#include "base/memalign.h"
 #include "coroutine/coroutine_int.h"
 #include "loop/aio-posix.h"
 
@@ -30,7 +31,7 @@ static AioHandler *find_aio_handler(AioContext *ctx, int fd)
 static void unlink_aio_handler(AioHandler *node)
 {
     QLIST_REMOVE(node, node);
-    QLIST_SAFE_REMOVE(node, node_poll); /* idle ones are off it */
+    QLIST_SAFE_REMOVE(node, node_poll); /* not all are on it */
 }
 
 /* Under list_lock. Returns whether @node is off the lists and the caller's to free. */
@@ -53,10 +54,11 @@ static bool remove_aio_handler(AioContext *ctx, AioHandler *node)
 /* Under list_lock. */
 static void insert_aio_handler(AioContext *ctx, AioHandler *node)
 {
-    if (node->io_poll) {
-        QLIST_INSERT_HEAD_RCU(&ctx->poll_aio_handlers, node, node_poll);
-    } else {
+    if (!node->io_poll) {
         qatomic_set(&ctx->poll_disable_cnt, ctx->poll_disable_cnt + 1);
+    } else if (node->opaque != &ctx->notifier) {
+        /* What the context's own notifier could say to polling, notified says by itself. */
+        QLIST_INSERT_HEAD_RCU(&ctx->poll_aio_handlers, node, node_poll);
     }
     QLIST_INSERT_HEAD_RCU(&ctx->aio_handlers, node, node);
 }
@@ -65,7 +67,7 @@ static AioHandler *aio_handler_new(int fd, bool is_external, IOHandler *io_read,
                                    IOHandler *io_write, AioPollFn *io_poll,
                                    IOHandler *io_poll_ready, void *opaque)
 {
-    AioHandler *node = g_new(AioHandler, 1);
+    AioHandler *node = qemu_memalign(__alignof__(AioHandler), sizeof(*node));
 
     *node = (AioHandler){
         .pfd.fd = fd,
@@ -107,13 +109,14 @@ void aio_set_fd_handler(AioContext *ctx, int fd, bool is_external, IOHandler *io
     if (old_node && remove_aio_handler(ctx, old_node)) {
         unused = old_node;
     }
+    aio_watch_changed(ctx);
     qemu_lockcnt_unlock(&ctx->list_lock);
 
     if (old_node && in_aio_context_home_thread(ctx)) {
         poll_handler_end(old_node); /* still there: only this thread frees deleted ones */
     }
     aio_notify_work(ctx);
-    g_free(unused);
+    qemu_vfree(unused);
 }
 
 void aio_set_event_notifier(AioContext *ctx, EventNotifier *notifier, bool is_external,
@@ -159,7 +162,7 @@ static void free_deleted_handlers(AioContext *ctx)
     while ((node = QLIST_FIRST(&ctx->deleted_aio_handlers))) {
         QLIST_REMOVE(node, node_deleted);
         unlink_aio_handler(node);
-        g_free(node);
+        qemu_vfree(node);
     }
     qemu_lockcnt_inc_and_unlock(&ctx->list_lock);
 }
@@ -173,7 +176,7 @@ void aio_context_destroy_handlers(AioContext *ctx)
             g_warning("the handler of descriptor %d was not removed before its context",
                       node->pfd.fd);
         }
-        g_free(node);
+        qemu_vfree(node);
     }
 }
 
@@ -184,6 +187,15 @@ void aio_add_ready_handler(AioHandlerList *ready_list, AioHandler *node, int rev
     QLIST_SAFE_REMOVE(node, node_ready);
     node->pfd.revents |= revents;
     QLIST_INSERT_HEAD(ready_list, node, node_ready);
+}
+
+/* An event came by the descriptor of @node, which is polled again if it was idle. */
+static void poll_handler_is_not_idle(AioContext *ctx, AioHandler *node)
+{
+    node->poll_idle_timeout = 0;
+    if (unlikely(qatomic_read(&node->poll_idle))) {
+        poll_handler_set_idle(ctx, node, false);
+    }
 }
 
 /* A callback may delete the handler, so each step looks again. Returns whether there was progress.
@@ -250,8 +262,8 @@ static void look_at_descriptors(AioContext *ctx, AioHandlerList *ready_list, boo
 {
     bool idle_ones = qatomic_read(&ctx->poll_idle_cnt) > 0;
 
-    if (qatomic_read(&ctx->poll_disable_cnt) ||
-        (idle_ones && (!found || ++ctx->turns_unasked == TURNS_UNASKED_MAX))) {
+    if (unlikely(qatomic_read(&ctx->poll_disable_cnt) ||
+                 (idle_ones && (!found || ++ctx->turns_unasked == TURNS_UNASKED_MAX)))) {
         ask_fdmon(ctx, ready_list, 0);
     }
 }
@@ -298,31 +310,52 @@ static void note_poller(AioContext *ctx)
     }
 }
 
+/* One look at the poll handlers, and sleep if that finds nothing. Returns whether it took time. */
+static bool look_or_sleep(AioContext *ctx, AioHandlerList *ready_list)
+{
+    if (run_poll_handlers_last(ctx, ready_list)) {
+        look_at_descriptors(ctx, ready_list, true);
+        return true;
+    }
+    return sleep_in_fdmon(ctx, ready_list);
+}
+
 /*
- * Find ready handlers: by polling, else by sleeping. Learns from how long it took when polling did
- * not last until something was found: asleep, or in the last look before.
+ * The same after polling for a while. Learns from how long it took when polling did not last until
+ * something was found: asleep, or in the last look before.
  */
+static QAIO_COLD void poll_then_sleep(AioContext *ctx, AioHandlerList *ready_list)
+{
+    int64_t start = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
+
+    if (try_poll_mode(ctx, ready_list)) {
+        look_at_descriptors(ctx, ready_list, true);
+        return;
+    }
+    if (ctx->poll_started) {
+        poll_end(ctx);
+    }
+    if (look_or_sleep(ctx, ready_list)) {
+        adjust_polling_time(ctx, qemu_clock_get_ns(QEMU_CLOCK_REALTIME) - start);
+    }
+}
+
 static void wait_for_events(AioContext *ctx, AioHandlerList *ready_list)
 {
-    bool measured = qatomic_read(&ctx->poll_max_ns) != 0;
-    int64_t start = measured ? qemu_clock_get_ns(QEMU_CLOCK_REALTIME) : 0;
-    bool waited;
-
-    if (try_poll_mode(ctx, ready_list, true)) {
-        look_at_descriptors(ctx, ready_list, true);
-        waited = !ctx->poll_started;
+    if (unlikely(qatomic_read(&ctx->poll_max_ns) || ctx->poll_started)) {
+        poll_then_sleep(ctx, ready_list);
     } else {
-        waited = sleep_in_fdmon(ctx, ready_list);
-    }
-    if (measured && waited) {
-        adjust_polling_time(ctx, qemu_clock_get_ns(QEMU_CLOCK_REALTIME) - start);
+        look_or_sleep(ctx, ready_list);
     }
 }
 
 /* The same in no time. */
 static void look_for_events(AioContext *ctx, AioHandlerList *ready_list)
 {
-    look_at_descriptors(ctx, ready_list, try_poll_mode(ctx, ready_list, false));
+    if (unlikely(ctx->poll_started)) {
+        poll_end(ctx);
+    }
+    look_at_descriptors(ctx, ready_list, run_poll_handlers_once(ctx, ready_list));
 }
 
 bool aio_poll(AioContext *ctx, bool blocking)

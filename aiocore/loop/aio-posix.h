@@ -17,45 +17,43 @@ typedef struct BHListSlice BHListSlice;
 typedef struct FDMonOps FDMonOps;
 typedef QLIST_HEAD(, AioHandler) AioHandlerList;
 
+/* What polling reads comes first, and in one cache line; then what an event's dispatch reads. */
 struct AioHandler {
-    GPollFD pfd; /* events: what is wanted; revents: what fdmon saw, until it is dispatched */
-    IOHandler *io_read;
-    IOHandler *io_write;
+    QLIST_ENTRY(AioHandler) node_poll; /* in poll_aio_handlers, if it is to be asked */
     AioPollFn *io_poll;
-    IOHandler *io_poll_ready;
-    IOHandler *io_poll_begin;
-    IOHandler *io_poll_end;
     void *opaque;
     bool is_external;
+    bool deleted;    /* on deleted_aio_handlers: no callback, freed by the last walker */
     bool poll_ready; /* io_poll said so in this turn */
     bool poll_begun; /* between io_poll_begin and io_poll_end; home thread */
     bool poll_idle;  /* off poll_aio_handlers, for having been idle; under list_lock, atomic */
-    int64_t poll_idle_timeout; /* when it will have been idle for too long; 0: unknown */
-    void *fdmon;               /* fdmon-io_uring's registration */
-    bool in_gsource;           /* GLib polls pfd for us; under list_lock */
-    bool deleted;              /* on deleted_aio_handlers: no callback, freed by the last walker */
+    int64_t poll_idle_timeout;          /* when it will have been idle for too long; 0: unknown */
+    QLIST_ENTRY(AioHandler) node_ready; /* in one turn's ready list, while it waits there */
+
+    GPollFD pfd; /* events: what is wanted; revents: what fdmon saw, until it is dispatched */
+    IOHandler *io_poll_ready;
+    IOHandler *io_read;
+    IOHandler *io_write;
+    IOHandler *io_poll_begin;
+    IOHandler *io_poll_end;
+    void *fdmon;                          /* fdmon-io_uring's registration */
+    bool in_gsource;                      /* GLib polls pfd for us; under list_lock */
     QLIST_ENTRY(AioHandler) node;         /* in aio_handlers */
-    QLIST_ENTRY(AioHandler) node_ready;   /* in one turn's ready list, while it waits there */
     QLIST_ENTRY(AioHandler) node_deleted; /* in deleted_aio_handlers */
-    QLIST_ENTRY(AioHandler) node_poll;    /* in poll_aio_handlers, if it has io_poll */
-};
+} __attribute__((aligned(64)));
 
+/*
+ * The first lines are what every turn reads, in about that order: at depth 1 a turn finds the
+ * caches cold, and each further line costs as much as a dozen instructions.
+ */
 struct AioContext {
-    unsigned refcnt; /* atomic */
-
-    QEMUTimerListGroup tlg;
+    Coroutine *poller; /* on whose stack the innermost aio_poll() is; NULL: no coroutine's */
 
     /*
      * list_lock: whoever walks a handler list holds a count, whoever changes one holds the lock.
      * Insertion publishes complete nodes, so that walkers need no lock.
      */
     QemuLockCnt list_lock;
-    AioHandlerList aio_handlers;
-    AioHandlerList poll_aio_handlers;
-    AioHandlerList deleted_aio_handlers;
-    unsigned poll_disable_cnt;     /* handlers without io_poll; written under list_lock, atomic */
-    unsigned poll_idle_cnt;        /* handlers with poll_idle; written under list_lock, atomic */
-    unsigned external_disable_cnt; /* atomic */
 
     /*
      * notify_me: not 0 while the home thread sleeps or makes up its mind to: how many aio_poll()s
@@ -64,35 +62,48 @@ struct AioContext {
      */
     unsigned notify_me;
     bool notified;
-    EventNotifier notifier;
+
+    bool poll_started;         /* some handlers may have poll_begun; home thread */
+    bool poll_last_look;       /* see aio_sleeps_next(); home thread */
+    uint8_t turns_unasked;     /* turns since the fdmon was asked, while there are idle handlers */
+    unsigned poll_disable_cnt; /* handlers without io_poll; written under list_lock, atomic */
+    unsigned poll_idle_cnt;    /* handlers with poll_idle; written under list_lock, atomic */
+    unsigned external_disable_cnt;    /* atomic */
+    int64_t poll_max_ns;              /* for how long to poll at most; 0: not at all; atomic */
+    AioHandlerList poll_aio_handlers; /* those to be asked */
 
     /* Scheduled bottom halves: pushed by any thread, taken as a whole by the home thread. */
     QSLIST_HEAD(, QEMUBH) bh_list;
     /* Those taken but not yet run, one slice for each aio_bh_poll() on the stack. Home thread. */
     QSIMPLEQ_HEAD(, BHListSlice) bh_slice_list;
 
+    QEMUTimerListGroup tlg;
+    AioHandlerList deleted_aio_handlers;
+
+    const FDMonOps *fdmon_ops; /* home thread, or under list_lock */
+
+    /* fdmon-poll.c's arrays, which are those of pollfds_version; home thread. */
+    unsigned watch_version; /* grows with each change of what is to be waited for; atomic */
+    unsigned pollfds_version;
+    unsigned npollfds;
+    unsigned npollfds_max;
+    GPollFD *pollfds;
+    AioHandler **pollnodes;
+
+    /* From here on what the common turn does not read. */
+    unsigned refcnt; /* atomic */
+    AioHandlerList aio_handlers;
+    EventNotifier notifier;
+
     QSLIST_HEAD(, Coroutine) scheduled_coroutines; /* pushed by any thread */
     QEMUBH *co_schedule_bh;
 
-    /* Adaptive polling. Atomic: anybody may set the parameters. The rest is the home thread's. */
-    int64_t poll_ns;     /* for how long to poll now */
-    int64_t poll_max_ns; /* 0: never */
+    /* Adaptive polling, with poll_max_ns. Atomic: anybody may set the parameters. */
+    int64_t poll_ns; /* for how long to poll now; written by the home thread, mostly */
     int64_t poll_grow;
     int64_t poll_shrink;
-    bool poll_started;      /* some handlers may have poll_begun */
-    bool poll_last_look;    /* see aio_sleeps_next() */
-    unsigned turns_unasked; /* turns since the fdmon was asked, while there are idle handlers */
 
-    const FDMonOps *fdmon_ops; /* home thread, or under list_lock */
-    AioFDMon fdmon;            /* as asked for */
-
-    /* fdmon-poll.c's arrays, grown as handlers come; home thread, valid within one wait only. */
-    GPollFD *pollfds;
-    AioHandler **pollnodes;
-    unsigned npollfds_max;
-
-    Coroutine *poller; /* on whose stack the innermost aio_poll() is; NULL: no coroutine's */
-
+    AioFDMon fdmon;         /* as asked for */
     int epollfd;            /* fdmon-epoll.c, home thread; -1: there is none, or it was given up */
     unsigned epoll_changes; /* orders handing nodes over through epoll; atomic */
     bool epoll_failed;      /* it is to be given up; atomic, set under list_lock */
@@ -108,7 +119,13 @@ struct AioContext {
         void *obj;
         void (*destroy)(void *obj);
     } slots[AIO_SLOT__COUNT];
-};
+} __attribute__((aligned(64)));
+
+/* What is to be waited for has changed: a handler, or whether external ones count. Any thread. */
+static inline void aio_watch_changed(AioContext *ctx)
+{
+    qatomic_inc(&ctx->watch_version); /* the change before it; pairs with fdmon_poll_wait() */
+}
 
 /* Put @node on @ready_list with @revents; off any list of an outer turn that still held it. */
 void aio_add_ready_handler(AioHandlerList *ready_list, AioHandler *node, int revents);
@@ -138,7 +155,10 @@ static inline int qemu_poll_ns(GPollFD *fds, unsigned n, int64_t timeout)
         .tv_nsec = timeout % NANOSECONDS_PER_SECOND,
     };
 
-    return ppoll((struct pollfd *)fds, n, timeout < 0 ? NULL : &ts, NULL);
+    if (likely(timeout < 0)) {
+        return ppoll((struct pollfd *)fds, n, NULL, NULL);
+    }
+    return ppoll((struct pollfd *)fds, n, &ts, NULL);
 }
 
 /* A way to wait for descriptors. */
@@ -178,22 +198,25 @@ void fdmon_io_uring_destroy(AioContext *ctx);
 
 /* ---- adaptive polling, aio-polling.c ----------------------------------------------------- */
 
-/*
- * Poll as long as it seems worth it if the loop may sleep (@blocking), at least one round. Returns
- * whether a handler other than the context's own notifier found something.
- */
-bool try_poll_mode(AioContext *ctx, AioHandlerList *ready_list, bool blocking);
+/* Ask each poll handler once. Returns whether one found something. */
+bool run_poll_handlers_once(AioContext *ctx, AioHandlerList *ready_list);
+
+/* The same when the loop is going to sleep if none does: see aio_sleeps_next(). */
+bool run_poll_handlers_last(AioContext *ctx, AioHandlerList *ready_list);
+
+/* Again and again, for as long as it seems worth it; not at all, if it does not. */
+bool try_poll_mode(AioContext *ctx, AioHandlerList *ready_list);
 
 /* The loop polled and slept for @block_ns: should it have polled longer, or not so long? */
 void adjust_polling_time(AioContext *ctx, int64_t block_ns);
 
-/* An event came by the descriptor of @node, which is polled again if it was idle. */
-void poll_handler_is_not_idle(AioContext *ctx, AioHandler *node);
+/* Take @node off the handlers that are asked, or back. */
+void poll_handler_set_idle(AioContext *ctx, AioHandler *node, bool idle);
 
 /* io_poll_end for @node if it is due; home thread, which may have just deleted @node. */
 void poll_handler_end(AioHandler *node);
 
-/* io_poll_end where it is due. Home thread, or the last user of @ctx. */
+/* io_poll_end where it is due, if poll_started. Home thread, or the last user of @ctx. */
 void poll_end(AioContext *ctx);
 
 /*
@@ -230,7 +253,16 @@ void aio_context_destroy_handlers(AioContext *ctx);
 /* Whether a bottom half is scheduled, an idle one for instance. */
 bool aio_bh_pending(AioContext *ctx);
 
+/* The same for a context that has any of these. */
+int64_t aio_soonest_timeout(AioContext *ctx);
+
 /* How long may the loop sleep, by its bottom halves and timers: 0, ns, or -1 for ever. */
-int64_t aio_compute_timeout(AioContext *ctx);
+static inline int64_t aio_compute_timeout(AioContext *ctx)
+{
+    bool none = !qatomic_load_acquire(&QSLIST_FIRST(&ctx->bh_list)) &&
+                QSIMPLEQ_EMPTY(&ctx->bh_slice_list) && !qatomic_read(&ctx->tlg.armed);
+
+    return likely(none) ? -1 : aio_soonest_timeout(ctx);
+}
 
 #endif

@@ -16,6 +16,7 @@
  */
 #include "base/osdep.h"
 #include "base/atomic.h"
+#include "base/memalign.h"
 #include "coroutine/coroutine_int.h"
 #include "loop/aio-posix.h"
 
@@ -137,16 +138,12 @@ static QEMUBH *bh_take(AioContext *ctx, unsigned *flags)
     return NULL;
 }
 
-bool aio_bh_poll(AioContext *ctx)
+static QAIO_NOINLINE bool bh_run_all(AioContext *ctx)
 {
     BHListSlice slice;
     bool progress = false;
     unsigned flags;
     QEMUBH *bh;
-
-    if (!qatomic_read(&QSLIST_FIRST(&ctx->bh_list)) && QSIMPLEQ_EMPTY(&ctx->bh_slice_list)) {
-        return false;
-    }
 
     /* Bottom halves scheduled from now on, by those that run here for instance, wait their turn. */
     QSLIST_MOVE_ATOMIC(&slice.bh_list, &ctx->bh_list);
@@ -162,6 +159,13 @@ bool aio_bh_poll(AioContext *ctx)
         }
     }
     return progress;
+}
+
+bool aio_bh_poll(AioContext *ctx)
+{
+    bool none = !qatomic_read(&QSLIST_FIRST(&ctx->bh_list)) && QSIMPLEQ_EMPTY(&ctx->bh_slice_list);
+
+    return !none && bh_run_all(ctx);
 }
 
 /* How urgently does @bh want the loop to turn? */
@@ -184,7 +188,7 @@ static int64_t bh_list_timeout(QEMUBH *first, int64_t timeout)
 }
 
 /* How urgently do the bottom halves of @ctx? -1: there are none. */
-static inline int64_t bhs_timeout(AioContext *ctx)
+static int64_t bhs_timeout(AioContext *ctx)
 {
     int64_t timeout = bh_list_timeout(qatomic_load_acquire(&QSLIST_FIRST(&ctx->bh_list)), -1);
     BHListSlice *slice;
@@ -200,7 +204,7 @@ bool aio_bh_pending(AioContext *ctx)
     return bhs_timeout(ctx) >= 0;
 }
 
-int64_t aio_compute_timeout(AioContext *ctx)
+QAIO_COLD int64_t aio_soonest_timeout(AioContext *ctx)
 {
     int64_t timeout = bhs_timeout(ctx);
 
@@ -307,17 +311,15 @@ static void notifier_read(EventNotifier *e)
     event_notifier_test_and_clear(e);
 }
 
-static bool notifier_poll(void *opaque)
+/* That there is one lets the loop poll. It need not be asked: the loop looks at notified itself. */
+static bool notifier_poll(void *opaque G_GNUC_UNUSED)
 {
-    EventNotifier *e = opaque;
-    AioContext *ctx = container_of(e, AioContext, notifier);
-
-    return qatomic_read(&ctx->notified);
+    return false;
 }
 
 static void notifier_poll_ready(EventNotifier *e G_GNUC_UNUSED)
 {
-    /* Having looked is enough: the turn goes on to the bottom halves anyway. */
+    /* never, see notifier_poll() */
 }
 
 /* A deadline moved closer: a sleeper has to set its alarm anew. */
@@ -333,16 +335,17 @@ QEMUTimerListGroup *aio_context_get_timers(AioContext *ctx)
 
 AioContext *aio_context_new(Error **errp)
 {
-    AioContext *ctx = g_new0(AioContext, 1);
-    int ret = event_notifier_init(&ctx->notifier, false);
+    AioContext *ctx = qemu_memalign(__alignof__(AioContext), sizeof(*ctx));
+    int ret;
 
+    *ctx = (AioContext){ .refcnt = 1 };
+    ret = event_notifier_init(&ctx->notifier, false);
     if (ret < 0) {
         error_setg_errno(errp, -ret, "cannot make the event loop's notifier");
-        g_free(ctx);
+        qemu_vfree(ctx);
         return NULL;
     }
 
-    ctx->refcnt = 1;
     qemu_lockcnt_init(&ctx->list_lock);
     timerlistgroup_init(&ctx->tlg, timerlist_notify, ctx);
     ctx->fdmon_ops = &fdmon_poll_ops;
@@ -378,7 +381,9 @@ static void bh_free_all(AioContext *ctx)
 
 void aio_context_free(AioContext *ctx)
 {
-    poll_end(ctx);
+    if (ctx->poll_started) {
+        poll_end(ctx);
+    }
     for (int i = AIO_SLOT__COUNT - 1; i >= 0; i--) {
         if (ctx->slots[i].obj) {
             ctx->slots[i].destroy(ctx->slots[i].obj);
@@ -397,7 +402,7 @@ void aio_context_free(AioContext *ctx)
     aio_context_destroy_handlers(ctx);
     timerlistgroup_deinit(&ctx->tlg);
     qemu_lockcnt_destroy(&ctx->list_lock);
-    g_free(ctx);
+    qemu_vfree(ctx);
 }
 
 void aio_context_unref(AioContext *ctx)
@@ -437,6 +442,7 @@ int64_t aio_context_get_max_batch(AioContext *ctx)
 void aio_disable_external(AioContext *ctx)
 {
     if (qatomic_fetch_inc(&ctx->external_disable_cnt) == 0) {
+        aio_watch_changed(ctx);
         aio_gsource_update_external(ctx);
     }
 }
@@ -444,9 +450,9 @@ void aio_disable_external(AioContext *ctx)
 void aio_enable_external(AioContext *ctx)
 {
     g_assert(qatomic_read(&ctx->external_disable_cnt) > 0);
-    /* What was ignored until now may be ready. */
     if (qatomic_fetch_dec(&ctx->external_disable_cnt) == 1) {
+        aio_watch_changed(ctx);
         aio_gsource_update_external(ctx);
-        aio_notify(ctx);
+        aio_notify(ctx); /* what was ignored until now may be ready */
     }
 }
