@@ -12,7 +12,7 @@
  *                      what coroutines wait for each other with; on top of the rest
  *
  * Layers above may append to co_queue_wakeup of the running coroutine (by co_queue_next), use
- * co_scheduled_next and scheduled of a suspended one they are about to enter, and read entry
+ * co_scheduled_next and scheduled of a suspended one that is theirs to enter, and read entry
  * and entry_arg of a live one. The rest is private to this folder.
  */
 #ifndef QAIO_COROUTINE_INT_H
