@@ -250,7 +250,8 @@ void aio_context_free(AioContext *ctx);
 /* For aio_context_unref: drop all handlers. Nobody else uses @ctx any more. */
 void aio_context_destroy_handlers(AioContext *ctx);
 
-/* Whether a bottom half is scheduled, an idle one for instance. */
+/* Whether aio_bh_poll() would find one to run, an idle one for instance, or one to free: who turns
+ * GLib's loop until nothing is left to do leaves no deleted bottom half behind. */
 bool aio_bh_pending(AioContext *ctx);
 
 /* The same for a context that has any of these. */

@@ -199,9 +199,20 @@ static int64_t bhs_timeout(AioContext *ctx)
     return timeout;
 }
 
+static bool bh_list_has_deleted(QEMUBH *first)
+{
+    for (QEMUBH *bh = first; bh; bh = QSLIST_NEXT(bh, next)) {
+        if (qatomic_read(&bh->flags) & BH_DELETED) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool aio_bh_pending(AioContext *ctx)
 {
-    return bhs_timeout(ctx) >= 0;
+    return bhs_timeout(ctx) >= 0 ||
+           bh_list_has_deleted(qatomic_load_acquire(&QSLIST_FIRST(&ctx->bh_list)));
 }
 
 QAIO_COLD int64_t aio_soonest_timeout(AioContext *ctx)

@@ -179,6 +179,30 @@ static void test_cancelled_and_deleted_bhs_do_not_run(void)
     bh_tear_down();
 }
 
+static void delete_bh(void *opaque)
+{
+    count(opaque);
+    qemu_bh_delete(bh);
+}
+
+/* As in QEMU, where deleting writes the eventfd: there is something left to do, once. */
+static void test_deleted_bh_is_freed_by_a_turn(void)
+{
+    set_up();
+    settle();
+    bh_runs = 0;
+    bh = aio_bh_new(ctx, delete_bh, &bh_runs);
+    qemu_bh_schedule(bh);
+    g_assert_true(turn());
+    g_assert_cmpint(bh_runs, ==, 1);
+
+    g_assert_true(turn());
+    g_assert_false(turn());
+    g_assert_cmpint(last_timeout, ==, -1);
+    g_assert_cmpint(bh_runs, ==, 1);
+    tear_down();
+}
+
 /* ---- descriptors ----------------------------------------------------------------------------- */
 
 typedef struct Watched {
@@ -1261,6 +1285,7 @@ int main(int argc, char **argv)
     g_test_add_func("/gsource/bh/runs_once", test_bh_runs_once);
     g_test_add_func("/gsource/bh/idle", test_idle_bh_runs_within_10_ms);
     g_test_add_func("/gsource/bh/cancelled_and_deleted", test_cancelled_and_deleted_bhs_do_not_run);
+    g_test_add_func("/gsource/bh/deleted_by_itself", test_deleted_bh_is_freed_by_a_turn);
     g_test_add_func("/gsource/fd/all_ages", test_handlers_of_all_ages_are_served);
     g_test_add_func("/gsource/fd/removed", test_removed_handler_is_not_polled);
     g_test_add_func("/gsource/fd/from_another_thread", test_handler_from_another_thread);
