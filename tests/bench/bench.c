@@ -1,202 +1,196 @@
-/* What coroutines cost: each operation timed in CPU time, with a getpid() call as the yardstick.
+/* The command line of the bench program: chooses operations and has them measured.
  * SPDX-License-Identifier: GPL-2.0-or-later
- *
- * A line is one operation on one backend. Each repetition runs it some hundred thousand times after
- * the pool is warm; the table shows the median, least and greatest time of one over the
- * repetitions.
  */
-#include "base/osdep.h"
-#include "coroutine/coroutine.h"
+#include "bench.h"
 
-#include <sys/syscall.h>
-#include <time.h>
+#include <stdarg.h>
+#include <sys/resource.h>
 
-#define OPERATIONS 200000
+/* What the user wants. */
+typedef struct Options {
+    gboolean json;
+    gboolean list;
+    gboolean icount;
+    char *only;
+    int repetitions;
+    double seconds;
+} Options;
 
-/* Do the operation about @n times and return how many times exactly. */
-typedef unsigned BenchRun(unsigned n, unsigned depth);
-
-typedef struct Bench {
-    const char *name;
-    BenchRun *run;
-    unsigned depth;
-    bool no_coroutine; /* the same on every backend */
-} Bench;
-
-static unsigned run_getpid(unsigned n, unsigned depth G_GNUC_UNUSED)
+void bench_add(GPtrArray *ops, const BenchOp *op, const char *format, ...)
 {
-    for (unsigned i = 0; i < n; i++) {
-        syscall(SYS_getpid);
-    }
-    return n;
+    BenchOp *copy = g_new(BenchOp, 1);
+    va_list args;
+
+    *copy = *op;
+    va_start(args, format);
+    copy->name = g_strdup_vprintf(format, args);
+    va_end(args);
+    copy->unit = MAX(copy->unit, 1);
+    g_ptr_array_add(ops, copy);
 }
 
-static void coroutine_fn yield_once(void *opaque G_GNUC_UNUSED)
+static void free_op(void *op)
 {
-    qemu_coroutine_yield();
+    g_free(((BenchOp *)op)->name);
+    g_free(op);
 }
 
-static unsigned run_lifecycle(unsigned n, unsigned depth G_GNUC_UNUSED)
+static GPtrArray *all_ops(void)
 {
-    for (unsigned i = 0; i < n; i++) {
-        Coroutine *co = qemu_coroutine_create(yield_once, NULL);
+    GPtrArray *ops = g_ptr_array_new_with_free_func(free_op);
 
-        qemu_coroutine_enter(co);
-        qemu_coroutine_enter(co);
-    }
-    return n;
+    bench_add_yardsticks(ops);
+    bench_add_coroutine(ops);
+    bench_add_bh(ops);
+    bench_add_aio_poll(ops);
+    bench_add_timer(ops);
+    bench_add_linux_aio(ops);
+    return ops;
 }
 
-static void coroutine_fn yield_many(void *opaque)
+/* Leave those that match "*@only*". Returns how many. */
+static unsigned choose(GPtrArray *ops, const char *only, bool keep_yardstick)
 {
-    unsigned n = *(unsigned *)opaque;
+    char *pattern = g_strdup_printf("*%s*", only);
+    unsigned matches = 0;
 
-    while (n-- > 0) {
-        qemu_coroutine_yield();
-    }
-}
+    for (unsigned i = 0; i < ops->len;) {
+        BenchOp *op = g_ptr_array_index(ops, i);
+        bool match = g_pattern_match_simple(pattern, op->name);
 
-static unsigned run_yield(unsigned n, unsigned depth G_GNUC_UNUSED)
-{
-    Coroutine *co = qemu_coroutine_create(yield_many, &n);
-
-    for (unsigned i = 0; i <= n; i++) {
-        qemu_coroutine_enter(co);
-    }
-    return n;
-}
-
-static void coroutine_fn nest(void *opaque)
-{
-    unsigned *left = opaque;
-
-    if (--*left > 0) {
-        qemu_coroutine_enter(qemu_coroutine_create(nest, left));
-    }
-}
-
-static unsigned run_nesting(unsigned n, unsigned depth)
-{
-    unsigned done = 0;
-
-    for (; done < n; done += depth) {
-        unsigned left = depth;
-
-        qemu_coroutine_enter(qemu_coroutine_create(nest, &left));
-    }
-    return done;
-}
-
-static const Bench benches[] = {
-    { "getpid() system call", run_getpid, 0, true },
-    { "create, enter, yield, enter, finish", run_lifecycle, 0, false },
-    { "enter and yield", run_yield, 0, false },
-    { "create, enter, finish: 10 nested", run_nesting, 10, false },
-    { "create, enter, finish: 1000 nested", run_nesting, 1000, false },
-    { "create, enter, finish: 10000 nested", run_nesting, 10000, false },
-};
-
-static double cpu_ns(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-    return ts.tv_sec * 1e9 + ts.tv_nsec;
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* Fill @ns with the sorted times of one operation in nanoseconds. */
-static void measure(const Bench *bench, double *ns, int repetitions)
-{
-    bench->run(OPERATIONS, bench->depth);
-    for (int i = 0; i < repetitions; i++) {
-        double start = cpu_ns();
-        unsigned n = bench->run(OPERATIONS, bench->depth);
-
-        ns[i] = (cpu_ns() - start) / n;
-    }
-    qsort(ns, repetitions, sizeof(ns[0]), compare_doubles);
-}
-
-static void report(const Bench *bench, const char *backend, bool json, int repetitions)
-{
-    static bool begun;
-    double *ns = g_new(double, repetitions);
-    double median;
-
-    measure(bench, ns, repetitions);
-    median = (ns[(repetitions - 1) / 2] + ns[repetitions / 2]) / 2;
-    if (json) {
-        printf("%s\n  {\"name\": \"%s\", \"backend\": \"%s\", \"median_ns\": %.2f, "
-               "\"min_ns\": %.2f, \"max_ns\": %.2f}",
-               begun ? "," : "[", bench->name, backend, median, ns[0], ns[repetitions - 1]);
-    } else {
-        if (!begun) {
-            printf("%-36s %-9s %9s %9s %9s\n", "ns of CPU per operation", "backend", "median",
-                   "min", "max");
+        matches += match;
+        if (match || (keep_yardstick && g_str_equal(op->name, BENCH_YARDSTICK))) {
+            i++;
+        } else {
+            g_ptr_array_remove_index(ops, i);
         }
-        printf("%-36s %-9s %9.2f %9.2f %9.2f\n", bench->name, backend, median, ns[0],
-               ns[repetitions - 1]);
     }
-    begun = true;
-    g_free(ns);
+    g_free(pattern);
+    return matches;
 }
 
-static void report_all(bool json, int repetitions)
+static void list_ops(GPtrArray *ops)
 {
-    static const char *const names[] = {
-        [COROUTINE_BACKEND_ASM] = "asm",
-        [COROUTINE_BACKEND_UCONTEXT] = "ucontext",
+    for (unsigned i = 0; i < ops->len; i++) {
+        BenchOp *op = g_ptr_array_index(ops, i);
+
+        printf("%-34s %s\n", op->name, op->what);
+    }
+}
+
+static bool time_ops(GPtrArray *ops, const Options *o)
+{
+    BenchReport *report = bench_report_begin(o->json);
+
+    for (unsigned i = 0; i < ops->len; i++) {
+        BenchOp *op = g_ptr_array_index(ops, i);
+
+        bench_report_add(report, bench_time(op, o->repetitions, o->seconds));
+    }
+    return bench_report_end(report);
+}
+
+static bool count_ops(GPtrArray *ops)
+{
+    GPtrArray *results = g_ptr_array_new_with_free_func((GDestroyNotify)bench_result_free);
+    bool ok;
+
+    for (unsigned i = 0; i < ops->len; i++) {
+        g_ptr_array_add(results, bench_count(g_ptr_array_index(ops, i)));
+    }
+    ok = bench_report_counted(results);
+    g_ptr_array_unref(results);
+    return ok;
+}
+
+/* A thousand idle descriptors are more than most limits permit at first. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static bool parse(Options *o, int argc, char **argv, Error **errp)
+{
+    GOptionEntry entries[] = {
+        { "json", 'j', 0, G_OPTION_ARG_NONE, &o->json, "Print JSON in place of a table", NULL },
+        { "list", 'l', 0, G_OPTION_ARG_NONE, &o->list, "List the operations and run none", NULL },
+        { "only", 'o', 0, G_OPTION_ARG_STRING, &o->only,
+          "Only operations with PART in their name (* and ? as in the shell)", "PART" },
+        { "repetitions", 'r', 0, G_OPTION_ARG_INT, &o->repetitions,
+          "How often to measure each, 1 to 10000 (15)", "N" },
+        { "seconds", 's', 0, G_OPTION_ARG_DOUBLE, &o->seconds,
+          "How long to measure each, 0.001 to 3600 (0.2)", "S" },
+        { "icount", 0, 0, G_OPTION_ARG_NONE, &o->icount,
+          "Run under callgrind, for make bench-icount", NULL },
+        { NULL, 0, 0, 0, NULL, NULL, NULL },
     };
+    GOptionContext *context = g_option_context_new("- measure what the parts of qaio cost");
+    bool ok;
 
-    for (unsigned b = 0; b < ARRAY_SIZE(benches); b++) {
-        if (benches[b].no_coroutine) {
-            report(&benches[b], "-", json, repetitions);
-            continue;
-        }
-        for (unsigned backend = 0; backend < ARRAY_SIZE(names); backend++) {
-            if (qemu_coroutine_set_backend(backend)) {
-                report(&benches[b], names[backend], json, repetitions);
-            }
-        }
+    g_option_context_set_description(
+        context,
+        "Times are CPU time per operation, of operations marked ~ elapsed time: the median, "
+        "and the range\nof the middle half of all repetitions. The last column is the "
+        "median in units of one getpid(2).\nExit status: 0 all done, 1 an operation "
+        "crashed or results could not be written, 2 bad arguments.\n");
+    g_option_context_add_main_entries(context, entries, NULL);
+    ok = g_option_context_parse(context, &argc, &argv, errp);
+    g_option_context_free(context);
+    if (!ok) {
+        return false;
     }
+    if (argc > 1) {
+        error_setg(errp, "unexpected argument '%s'", argv[1]);
+    } else if (o->repetitions < 1 || o->repetitions > 10000) {
+        error_setg(errp, "--repetitions=%d is not within 1 and 10000", o->repetitions);
+    } else if (!(o->seconds >= 0.001 && o->seconds <= 3600)) {
+        error_setg(errp, "--seconds=%g is not within 0.001 and 3600", o->seconds);
+    } else {
+        return !o->icount || bench_under_valgrind(errp);
+    }
+    return false;
 }
 
 int main(int argc, char **argv)
 {
-    gboolean json = FALSE;
-    int repetitions = 15;
-    GOptionEntry options[] = {
-        { "json", 'j', 0, G_OPTION_ARG_NONE, &json, "Print a JSON array instead of a table", NULL },
-        { "repetitions", 'r', 0, G_OPTION_ARG_INT, &repetitions,
-          "How often to measure, 1 to 10000 (default 15)", "N" },
-        { NULL, 0, 0, 0, NULL, NULL, NULL },
-    };
-    GOptionContext *context = g_option_context_new("- measure what coroutines cost");
-    GError *err = NULL;
-    bool parsed;
+    Options o = { .repetitions = 15, .seconds = 0.2 };
+    Error *err = NULL;
+    GPtrArray *ops = NULL;
+    int status = 0;
 
-    g_option_context_add_main_entries(context, options, NULL);
-    parsed = g_option_context_parse(context, &argc, &argv, &err);
-    g_option_context_free(context);
-    if (!parsed) {
-        fprintf(stderr, "bench: %s; see --help\n", err->message);
-        g_error_free(err);
-        return 1;
+    if (!parse(&o, argc, argv, &err)) {
+        goto bad;
     }
-    if (argc > 1 || repetitions < 1 || repetitions > 10000) {
-        fprintf(stderr, "bench: no arguments, and --repetitions from 1 to 10000; see --help\n");
-        return 1;
+    ops = all_ops();
+    if (o.only && choose(ops, o.only, !o.list && !o.icount) == 0) {
+        error_setg(&err, "no operation has '%s' in its name; see --list", o.only);
+        goto bad;
     }
-    report_all(json, repetitions);
-    if (json) {
-        printf("\n]\n");
+    raise_descriptor_limit();
+    if (o.list) {
+        list_ops(ops);
+    } else if (!(o.icount ? count_ops(ops) : time_ops(ops, &o))) {
+        status = 1;
     }
-    return 0;
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "bench: cannot write: %s\n", g_strerror(errno));
+        status = 1;
+    }
+out:
+    if (ops) {
+        g_ptr_array_unref(ops);
+    }
+    g_free(o.only);
+    return status;
+
+bad:
+    fprintf(stderr, "bench: %s\n", error_get_pretty(err));
+    error_free(err);
+    status = 2;
+    goto out;
 }
