@@ -9,6 +9,8 @@
  * Every change is sequentially consistent, so what the last holder did is seen by who enters
  * after it (unlock pairs with inc and lock), and what a walker did by who removes after it left
  * (dec pairs with lock and dec_and_lock).
+ *
+ * Modelled in tests/model/lockcnt.pml: change both.
  */
 #include "base/osdep.h"
 #include "base/atomic.h"

@@ -5,7 +5,8 @@
  * Handler lists are walked in the home thread, by aio_poll() and the fdmon, and changed from
  * anywhere. A walker holds a count of list_lock for its whole turn, and turns nest. So a handler
  * that is deleted during a turn is taken off at once only if nobody walks; else it is marked, gets
- * no more callbacks, and the turn that drops the last count frees it.
+ * no more callbacks, and the turn that drops the last count frees it. Modelled in
+ * tests/model/lockcnt.pml: change both.
  */
 #include "base/osdep.h"
 #include "base/atomic.h"
@@ -268,7 +269,8 @@ static void look_at_descriptors(AioContext *ctx, AioHandlerList *ready_list, boo
     }
 }
 
-/* As long as notifications, bottom halves and timers allow. Returns whether it slept. */
+/* As long as notifications, bottom halves and timers allow. Returns whether it slept. Modelled in
+ * tests/model/notify.pml: change both. */
 static bool sleep_in_fdmon(AioContext *ctx, AioHandlerList *ready_list)
 {
     int64_t timeout = 0;

@@ -233,6 +233,8 @@ QAIO_COLD int64_t aio_soonest_timeout(AioContext *ctx)
  * steps on either side, at least one of them sees the other: the sleeper does not sleep, or the
  * notifier writes the eventfd. notified is for poll handlers, which look without announcing
  * themselves.
+ *
+ * Modelled in tests/model/notify.pml, with bottom halves and aio_poll()'s side: change both.
  */
 void aio_notify(AioContext *ctx)
 {
