@@ -24,6 +24,8 @@
  *
  * A waiter may be woken by another thread before it has yielded; then it is entered in its own
  * thread, from the loop, which is after that.
+ *
+ * Modelled in tests/model/co-mutex.pml: change both.
  */
 #include "base/osdep.h"
 #include "base/atomic.h"

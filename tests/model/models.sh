@@ -27,6 +27,7 @@ notify-wakes-nested   notify  all  -DCHECK_WAKES -DACTS=2 -DACTS1=0
 notify-rest           notify  rest -DCHECK_REST -DACTS=1 -DACTS1=0
 lockcnt-handlers      lockcnt all
 lockcnt-walkers       lockcnt all  -DWALKERS
+co-mutex              co-mutex all -DROUNDS=3
 
 no-wmb                notify  !LOST -DCHECK_LOST -DACTS=1 -DNESTED=0 -DBROKEN_NO_WMB
 no-mb-notify          notify  !LOST -DCHECK_LOST -DACTS=1 -DNESTED=0 -DBROKEN_NO_MB_NOTIFY
@@ -58,6 +59,14 @@ no-wake               lockcnt !deadlock -DBROKEN_NO_WAKE
 wake-one              lockcnt !deadlock -DBROKEN_WAKE_ONE -DWALKERS
 futex-blind           lockcnt !deadlock -DBROKEN_FUTEX_BLIND
 sleep-unmarked        lockcnt !deadlock -DBROKEN_SLEEP_UNMARKED
+
+push-blind            co-mutex !deadlock -DBROKEN_PUSH_BLIND
+unlock-blind          co-mutex !deadlock -DBROKEN_UNLOCK_BLIND
+oldest-ignored        co-mutex !ORDER -DBROKEN_OLDEST_IGNORED
+not-turned            co-mutex !ORDER -DBROKEN_NOT_TURNED
+wake-first            co-mutex !USE_AFTER_FREE -DBROKEN_WAKE_FIRST
+take-leaves-none      co-mutex !USE_AFTER_FREE -DBROKEN_TAKE_LEAVES_NONE
+holder-late           co-mutex !HOLDER -DBROKEN_HOLDER_LATE
 END
 )
 cases=$(grep . <<<"$cases")
@@ -128,7 +137,7 @@ judge() {
     if grep -q '^not' "$folder/result"; then
         grep -E '^(pan|spin|cc|gcc)|error|errors:|depth|Search' "$folder/log" | head -n 20 | sed 's/^/# /' \
             >>"$folder/result"
-        echo "# spin's trail, if there is one: tests/model/models.sh --trail $name" >>"$folder/result"
+        echo "# spin's trail, if there is one: bash tests/model/models.sh --trail $name" >>"$folder/result"
     fi
     rm -f "$folder"/pan*
 }
