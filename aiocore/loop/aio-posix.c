@@ -295,21 +295,25 @@ static bool sleep_in_fdmon(AioContext *ctx, AioHandlerList *ready_list)
 
 /*
  * A coroutine that polls waits for others: those that it has woken, and those that it is going to
- * wake from inside the loop (see aio_co_enter), must not wait for it to leave.
+ * wake from inside the loop (see aio_co_enter), must not wait for it to leave. Returns whether
+ * there were any of the former.
  */
-static void note_poller(AioContext *ctx)
+static bool note_poller(AioContext *ctx)
 {
+    bool woken = false;
     Coroutine *co;
 
     ctx->poller = NULL;
     if (likely(!qemu_in_coroutine())) {
-        return;
+        return false;
     }
     ctx->poller = qemu_coroutine_self();
     while ((co = QSIMPLEQ_FIRST(&ctx->poller->co_queue_wakeup))) {
         QSIMPLEQ_REMOVE_HEAD(&ctx->poller->co_queue_wakeup, co_queue_next);
         qemu_aio_coroutine_enter(ctx, co);
+        woken = true;
     }
+    return woken;
 }
 
 /* One look at the poll handlers, and sleep if that finds nothing. Returns whether it took time. */
@@ -367,7 +371,11 @@ bool aio_poll(AioContext *ctx, bool blocking)
     bool progress;
 
     g_assert(in_aio_context_home_thread(ctx));
-    note_poller(ctx);
+    progress = note_poller(ctx);
+    if (progress) {
+        /* That may be what our caller waits for, and they may have polled and been notified. */
+        blocking = false;
+    }
     qemu_lockcnt_inc(&ctx->list_lock);
 
     if (unlikely(qatomic_read(&ctx->notified))) {
@@ -381,7 +389,7 @@ bool aio_poll(AioContext *ctx, bool blocking)
         look_for_events(ctx, &ready_list);
     }
 
-    progress = aio_bh_poll(ctx);
+    progress |= aio_bh_poll(ctx);
     progress |= dispatch_ready_handlers(ctx, &ready_list);
     progress |= timerlistgroup_run_timers(&ctx->tlg);
 

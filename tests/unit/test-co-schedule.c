@@ -95,6 +95,33 @@ static void test_enter_outside_of_coroutines_runs_now(void)
     test_context_free(ctx);
 }
 
+/* What the woken coroutine does is done before the loop sleeps, and may be all there is to do. */
+static void coroutine_fn wake_and_poll(void *opaque)
+{
+    Step *s = opaque;
+
+    aio_co_wake(s->wakes);
+    g_string_append_c(s->log, s->name);
+    alarm(20); /* die, if that sleeps */
+    g_assert_true(aio_poll(s->ctx, true));
+    alarm(0);
+    g_string_append_c(s->log, g_ascii_toupper(s->name));
+}
+
+static void test_polling_in_a_coroutine_does_not_outsleep_the_woken(void)
+{
+    AioContext *ctx = test_context_new();
+    GString *log = g_string_new(NULL);
+    Step a = { .ctx = ctx, .log = log, .name = 'a', .yields = true };
+    Step b = { .ctx = ctx, .log = log, .name = 'b' };
+
+    b.wakes = qemu_coroutine_create(step_entry, &a);
+    aio_co_enter(ctx, b.wakes);
+    aio_co_enter(ctx, qemu_coroutine_create(wake_and_poll, &b));
+    check_log(log, "abAB");
+    test_context_free(ctx);
+}
+
 static void test_wake_inside_a_coroutine_runs_behind_it(void)
 {
     AioContext *ctx = test_context_new();
@@ -307,6 +334,8 @@ int main(int argc, char **argv)
     g_test_add_func("/co/schedule/twice-aborts", test_scheduled_twice_aborts);
     g_test_add_func("/co/schedule/itself", test_coroutine_may_schedule_itself);
     g_test_add_func("/co/enter/outside-runs-now", test_enter_outside_of_coroutines_runs_now);
+    g_test_add_func("/co/wake/inside-then-poll",
+                    test_polling_in_a_coroutine_does_not_outsleep_the_woken);
     g_test_add_func("/co/wake/inside-runs-behind", test_wake_inside_a_coroutine_runs_behind_it);
     g_test_add_func("/co/threads/travels-asm", test_travels_between_threads_asm);
     g_test_add_func("/co/threads/travels-ucontext", test_travels_between_threads_ucontext);
