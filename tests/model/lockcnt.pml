@@ -7,9 +7,11 @@
  * operation is one step, futexes compare and go to sleep in one. What is what:
  *
  *   home()                the home thread. For each notification a turn (HOME_TURN): aio_poll()'s
- *                         qemu_lockcnt_inc(), a walk over aio_handlers, free_deleted_handlers(),
- *                         qemu_lockcnt_dec(). A callback may delete its own handler, and may nest
- *                         another turn. Without -DWALKERS
+ *                         qemu_lockcnt_inc(), a walk over aio_handlers, the callbacks of those that
+ *                         are polled, free_deleted_handlers(), qemu_lockcnt_dec(). A callback may
+ *                         delete its own handler, and may nest another turn. Without -DWALKERS
+ *   polled                pollnodes, which fdmon_poll_wait() keeps from turn to turn, and fills anew
+ *                         in the walk when watch_version tells of a change
  *   walker()              with -DWALKERS, instead: the protocol of lockcnt.h, where any thread walks
  *                         and leaves with qemu_lockcnt_dec_and_lock()
  *   modifier()            another thread: aio_set_fd_handler() for a descriptor: find_aio_handler(),
@@ -20,7 +22,8 @@
  * then removes 1. So nodes come, go, and are fought for, while they are walked.
  *
  * Memory is interleaved: all changes of the word are sequentially consistent, insertion publishes
- * complete nodes, and what is claimed depends on no other order. How notifications arrive is
+ * complete nodes, and what else matters here (deleted, watch_version) is changed under the lock: who
+ * enters after that sees it, and for who is in already nothing is freed. How notifications arrive is
  * notify.pml's matter: here they just do.
  *
  * Claims:
@@ -45,6 +48,8 @@ byte next[NODES];
 bool deleted[NODES];
 bool on_deleted[NODES]; /* on deleted_aio_handlers */
 bool freed[NODES];
+bool watch_changed = true; /* watch_version is not pollfds_version */
+byte polled;            /* bit n: node n is in pollnodes, from this turn or an earlier one */
 byte notified = 1;      /* home is to take a turn */
 byte nested = 1;        /* turns of callbacks left */
 byte finished;          /* threads */
@@ -289,7 +294,13 @@ inline set_fd_handler(old, new) {
         fi
     :: else
     fi;
+#ifndef BROKEN_WATCH_LATE
+    watch_changed = true; /* aio_watch_changed() */
+#endif
     qemu_lockcnt_unlock();
+#ifdef BROKEN_WATCH_LATE
+    watch_changed = true;
+#endif
     if
     :: node != NIL && me == 0 -> look_at(node) /* poll_handler_end() */
     :: node != NIL && me != 0 ->
@@ -349,16 +360,38 @@ inline free_deleted() {
 
 #define HOME_TURN(cur, CALLBACK) \
     qemu_lockcnt_inc(); \
+    atomic { \
+        refill = watch_changed; \
+        if \
+        :: refill -> watch_changed = false; polled = 0 \
+        :: else \
+        fi \
+    } \
     cur = head; \
     do \
     :: cur != NIL -> \
+        atomic { \
+            look_at(cur); \
+            if \
+            :: refill && !deleted[cur] -> polled = polled | (1 << cur) \
+            :: else \
+            fi; \
+            cur = next[cur] \
+        } \
+    :: else -> break \
+    od; \
+    refill = false; \
+    cur = 0; \
+    do \
+    :: cur < NODES && (polled & (1 << cur)) -> \
         look_at(cur); \
         if \
         :: !deleted[cur] -> CALLBACK \
         :: deleted[cur] \
         fi; \
         look_at(cur); \
-        cur = next[cur] \
+        cur++ \
+    :: cur < NODES && !(polled & (1 << cur)) -> cur++ \
     :: else -> break \
     od; \
     cur = 0; \
@@ -376,6 +409,7 @@ inline callback() {
 proctype home() {
     LOCALS;
     byte cur, inner;
+    bool refill;
     byte me = 0;
 
 end:

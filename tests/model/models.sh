@@ -51,6 +51,7 @@ nested-frees          lockcnt !USE_AFTER_FREE -DBROKEN_NESTED_FREES
 count-ignored         lockcnt !USE_AFTER_FREE -DBROKEN_COUNT_IGNORED
 count-before-lock     lockcnt !USE_AFTER_FREE -DBROKEN_COUNT_BEFORE_LOCK
 inc-while-locked      lockcnt !USE_AFTER_FREE -DBROKEN_INC_WHILE_LOCKED
+watch-late            lockcnt !USE_AFTER_FREE -DBROKEN_WATCH_LATE
 find-deleted          lockcnt !DOUBLE_FREE -DBROKEN_FIND_DELETED
 never-freed           lockcnt !KEPT -DBROKEN_NEVER_FREED
 never-freed-w         lockcnt !KEPT -DBROKEN_NEVER_FREED -DWALKERS

@@ -13,8 +13,8 @@
  *   aio_notify()          the same in async.c: smp_wmb, notified, smp_mb, notify_me, eventfd
  *   home()                the home thread: for ever "is it there? else aio_poll(ctx, true)"
  *   AIO_POLL              aio_poll(); in the callback of X once more, nested
- *   poll_and_sleep()      wait_for_events(): try_poll_mode(), and sleep_in_fdmon() if that found
- *                         nothing. Polling may find dev at any time; that it also ends when the
+ *   poll_and_sleep()      wait_for_events(): try_poll_mode(), the last look of look_or_sleep(), and
+ *                         sleep_in_fdmon() if they found nothing. Polling may find dev at any time; that it also ends when the
  *                         time is up or notified is set makes no difference: no other step is
  *                         taken before the loop makes up its mind to sleep
  *   sleep_in_fdmon(), aio_notify_accept(), aio_compute_timeout()
@@ -32,7 +32,7 @@
  *   - a load may give what the variable was at any time since the thread's last smp_mb() (also
  *     from before an atomic operation that precedes it), but nothing older than what it gave last.
  *
- * Left out: timers (a sleep lasts until a descriptor is ready, so nothing saves who is forgotten),
+ * Left out: the GSource face (aio-gsource.c), timers (a sleep lasts until a descriptor is ready, so nothing saves who is forgotten),
  * idle and cancelled bottom halves, the order of bottom halves in a slice (any), the walk over
  * handlers (lockcnt.pml). A turn that does not sleep may or may not look at descriptors:
  * look_at_descriptors() decides that by things left out here.
