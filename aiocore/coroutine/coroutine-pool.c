@@ -96,8 +96,8 @@ static void shared_take(CoroutineThread *t, CoroutineBackend backend)
     t->live -= n;
 }
 
-/* A new one of the thread's backend. */
-static Coroutine *pool_make(CoroutineThread *t)
+/* Put a new one of the thread's backend into its pool. */
+static void pool_make(CoroutineThread *t)
 {
     Coroutine *co = coroutine_stack_new(t->backend);
 
@@ -109,7 +109,8 @@ static Coroutine *pool_make(CoroutineThread *t)
         abort();
     }
     t->created++;
-    return co;
+    QSLIST_INSERT_HEAD(&t->pool[co->backend], co, pool_next);
+    t->pool_size++;
 }
 
 /* What is kept for the thread is freed when it ends, if it has a leader. */
@@ -120,20 +121,13 @@ static void pool_begin(CoroutineThread *t)
     }
 }
 
-Coroutine *coroutine_pool_refill(CoroutineThread *t)
+void coroutine_pool_refill(CoroutineThread *t)
 {
-    CoroutineBackend backend = t->backend;
-    Coroutine *co;
-
     pool_begin(t);
-    shared_take(t, backend);
-    co = QSLIST_FIRST(&t->pool[backend]);
-    if (co) {
-        QSLIST_REMOVE_HEAD(&t->pool[backend], pool_next);
-        t->pool_size--;
-        return co;
+    shared_take(t, t->backend);
+    if (QSLIST_EMPTY(&t->pool[t->backend])) {
+        pool_make(t);
     }
-    return pool_make(t);
 }
 
 QAIO_NOINLINE void qemu_coroutine_pool_reserve(unsigned int n)
@@ -142,10 +136,7 @@ QAIO_NOINLINE void qemu_coroutine_pool_reserve(unsigned int n)
 
     pool_begin(t);
     while (t->pool_size < n) {
-        Coroutine *co = pool_make(t);
-
-        QSLIST_INSERT_HEAD(&t->pool[co->backend], co, pool_next);
-        t->pool_size++;
+        pool_make(t);
     }
 }
 

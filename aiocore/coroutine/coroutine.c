@@ -77,13 +77,29 @@ static G_NORETURN void coroutine_enter_refused(Coroutine *co, Coroutine *from)
     abort();
 }
 
+/* What needs calls is kept apart, here and in qemu_coroutine_create: a function that ends with its
+ * only call saves no registers. */
+static QAIO_NOINLINE void coroutine_enter_begin_slow(AioContext *ctx, Coroutine *co)
+{
+    CoroutineThread *t = &coroutine_thread;
+
+    if (!t->current) {
+        coroutine_thread_init(t);
+    }
+    if (co->caller || qatomic_read(&co->scheduled)) {
+        coroutine_enter_refused(co, t->current);
+    }
+    coroutine_enter_begin(ctx, co);
+}
+
 QAIO_NOINLINE void coroutine_enter_begin(AioContext *ctx, Coroutine *co)
 {
     CoroutineThread *t = &coroutine_thread;
-    Coroutine *from = likely(t->current) ? t->current : coroutine_thread_init(t);
+    Coroutine *from = t->current;
 
-    if (unlikely(co->caller || qatomic_read(&co->scheduled))) {
-        coroutine_enter_refused(co, from);
+    if (unlikely(!from || co->caller || qatomic_read(&co->scheduled))) {
+        coroutine_enter_begin_slow(ctx, co);
+        return;
     }
     co->caller = from;
     /* Relaxed: whoever learns of @co from @co itself does so with order of their own. */
@@ -160,10 +176,19 @@ void coroutine_wake(Coroutine *co)
     }
 }
 
+static QAIO_NOINLINE Coroutine *coroutine_create_slow(CoroutineEntry *entry, void *opaque)
+{
+    coroutine_pool_refill(&coroutine_thread);
+    return qemu_coroutine_create(entry, opaque);
+}
+
 QAIO_NOINLINE Coroutine *qemu_coroutine_create(CoroutineEntry *entry, void *opaque)
 {
     Coroutine *co = coroutine_pool_get(&coroutine_thread);
 
+    if (unlikely(!co)) {
+        return coroutine_create_slow(entry, opaque);
+    }
     co->entry = entry;
     co->entry_arg = opaque;
     return co;

@@ -102,21 +102,21 @@ void coroutine_wake(Coroutine *co);
 /* The body of every coroutine; runs on the new stack and does not return. */
 G_NORETURN void coroutine_main(Coroutine *co);
 
-/* The slow ways of the two functions below (coroutine-pool.c). */
-Coroutine *coroutine_pool_refill(CoroutineThread *t);
+/* The slow ways of the two functions below (coroutine-pool.c): have at least one of the thread's
+ * backend in its pool; get rid of one that is one too many. */
+void coroutine_pool_refill(CoroutineThread *t);
 void coroutine_pool_overflow(CoroutineThread *t, Coroutine *co);
 
-/* A coroutine of the thread's backend, terminated or new. Never NULL. */
+/* A terminated coroutine of the thread's backend; NULL if its pool has none. */
 static inline Coroutine *coroutine_pool_get(CoroutineThread *t)
 {
     Coroutine *co = QSLIST_FIRST(&t->pool[t->backend]);
 
-    if (likely(co)) {
-        QSLIST_REMOVE_HEAD(&t->pool[t->backend], pool_next);
-        t->pool_size--;
-    } else {
-        co = coroutine_pool_refill(t);
+    if (unlikely(!co)) {
+        return NULL;
     }
+    QSLIST_REMOVE_HEAD(&t->pool[t->backend], pool_next);
+    t->pool_size--;
     if (++t->live > t->live_max) {
         t->live_max = t->live;
     }
