@@ -146,18 +146,23 @@ static int handle_aiocb_flush(void *opaque)
     return fdatasync(acb->s->fd) < 0 ? -errno : 0;
 }
 
-static int handle_aiocb_discard(void *opaque)
+int raw_discard_now(int fd, bool is_device, int64_t offset, int64_t bytes)
 {
-    RawPosixAIOData *acb = opaque;
-    uint64_t range[2] = { acb->offset, acb->bytes };
+    uint64_t range[2] = { offset, bytes };
     int ret;
 
     do {
-        ret = acb->s->is_device ? ioctl(acb->s->fd, BLKDISCARD, range)
-                                : fallocate(acb->s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                                            acb->offset, acb->bytes);
+        ret = is_device ? ioctl(fd, BLKDISCARD, range)
+                        : fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, bytes);
     } while (ret < 0 && errno == EINTR);
     return ret < 0 ? -errno : 0;
+}
+
+static int handle_aiocb_discard(void *opaque)
+{
+    RawPosixAIOData *acb = opaque;
+
+    return raw_discard_now(acb->s->fd, acb->s->is_device, acb->offset, acb->bytes);
 }
 
 static int coroutine_fn raw_thread_pool_submit(BlockDriverState *bs, ThreadPoolFunc func,

@@ -103,14 +103,6 @@ struct LinuxAioState {
 
 static void ioq_submit(LinuxAioState *s);
 
-/* The bucket for @n >= 1: the number of bits in n - 1. */
-static void histogram_add(uint64_t *buckets, unsigned n)
-{
-    unsigned i = n > 1 ? 32 - (unsigned)__builtin_clz(n - 1) : 0;
-
-    buckets[MIN(i, LAIO_HISTOGRAM_BUCKETS - 1)]++;
-}
-
 /* ---- the ring ------------------------------------------------------------------------------ */
 
 /* Give the slots of the events that were taken back to the kernel. */
@@ -243,7 +235,7 @@ static void qemu_laio_process_completions(LinuxAioState *s)
 
     s->stats.completions += n;
     if (n) {
-        histogram_add(s->stats.completion_runs, n);
+        laio_histogram_add(s->stats.completion_runs, n);
     }
 }
 
@@ -316,7 +308,7 @@ static void ioq_accept(LinuxAioState *s, int n)
     }
     s->io_q.in_queue -= n;
     s->io_q.in_flight += n;
-    histogram_add(s->stats.batch, n);
+    laio_histogram_add(s->stats.batch, n);
     if (s->submitted) {
         s->submitted(s->submitted_opaque, s->batch, n);
     }
@@ -503,16 +495,19 @@ static void laio_cleanup(void *opaque)
     g_free(s);
 }
 
-static void laio_setup_error(Error **errp, int ret, unsigned max_events)
+int laio_setup_context(unsigned max_events, io_context_t *ctx, Error **errp)
 {
+    int ret = io_setup(max_events, ctx);
+
     if (ret == -EAGAIN) {
         error_setg(errp,
                    "no room for %u requests in flight: fs.aio-max-nr is used up; raise it "
                    "(sysctl -w fs.aio-max-nr=1048576) or allow fewer",
                    max_events);
-    } else {
+    } else if (ret < 0) {
         error_setg_errno(errp, -ret, "io_setup for %u requests in flight", max_events);
     }
+    return ret;
 }
 
 /* Is the ring one that we know how to read? */
@@ -539,9 +534,7 @@ LinuxAioState *aio_setup_linux_aio(AioContext *ctx, unsigned max_events, Error *
         error_setg_errno(errp, -ret, "cannot make the notifier for Linux AIO");
         goto fail;
     }
-    ret = io_setup(max_events, &s->ctx);
-    if (ret < 0) {
-        laio_setup_error(errp, ret, max_events);
+    if (laio_setup_context(max_events, &s->ctx, errp) < 0) {
         goto fail_notifier;
     }
 

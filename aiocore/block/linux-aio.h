@@ -72,4 +72,17 @@ typedef struct LaioStats {
 
 const LaioStats *laio_get_stats(LinuxAioState *s);
 
+/* ---- what other users of Linux AIO share ---------------------------------------------------- */
+
+/* Count @n >= 1 in its bucket, which is the number of bits in n - 1. */
+static inline void laio_histogram_add(uint64_t *buckets, unsigned n)
+{
+    unsigned i = n > 1 ? 32 - (unsigned)__builtin_clz(n - 1) : 0;
+
+    buckets[MIN(i, LAIO_HISTOGRAM_BUCKETS - 1)]++;
+}
+
+/* io_setup(2). 0, or -errno and *errp, which names the sysctl when that is the reason. */
+int laio_setup_context(unsigned max_events, io_context_t *ctx, Error **errp);
+
 #endif
