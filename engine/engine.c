@@ -32,6 +32,11 @@ struct io_u *qaio_event(struct thread_data *td, int event fio_unused)
 
 /* ---- a job's life --------------------------------------------------------------------------- */
 
+static const struct qaio_path_ops *qaio_path(const struct qaio_options *options)
+{
+    return options->loop == QAIO_LOOP_SELECT ? &qaio_early_path : &qaio_blk_path;
+}
+
 int qaio_init(struct thread_data *td)
 {
     struct qaio_data *qd;
@@ -52,7 +57,7 @@ int qaio_init(struct thread_data *td)
     qd->td = td;
     qd->options = td->eo;
     qd->stats_fd = -1;
-    qd->path = &qaio_blk_path;
+    qd->path = qaio_path(qd->options);
     qd->files = g_hash_table_new_full(NULL, NULL, qd->path->close, NULL);
     qd->requests = qemu_memalign(64, td->o.iodepth * sizeof(*qd->requests));
     QTAILQ_INIT(&qd->unissued);

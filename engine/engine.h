@@ -9,6 +9,7 @@
 
 #include "base/memalign.h"
 #include "block/block-backend.h"
+#include "block/block-early.h"
 #include "block/linux-aio.h"
 #include "engine/options.h"
 
@@ -66,6 +67,9 @@ struct qaio_path_ops {
 /* BlockBackend, coroutines and linux-aio over aio_poll(): the default. */
 extern const struct qaio_path_ops qaio_blk_path;
 
+/* A callback per request and one io_submit() each, over select(): qaio_loop=select. */
+extern const struct qaio_path_ops qaio_early_path;
+
 /* A job's engine: td->io_ops_data. Used by the job's own thread alone, which is ctx's home thread.
  */
 struct qaio_data {
@@ -85,6 +89,10 @@ struct qaio_data {
 
     BlockBackend *plugged; /* since the last commit; NULL: nothing was queued since */
     QTAILQ_HEAD(, qaio_request) unissued;
+
+    /* On the early path, in place of ctx, laio, plugged and unissued. */
+    EarlyLoop *early_loop;
+    EarlyBlock *early_block;
 
     /* Completed io_us on their way to fio; as many slots as io_us, rounded up to a power of two. */
     struct io_u **done;

@@ -14,13 +14,26 @@
 
 struct fio_option qaio_option_table[] = {
     {
+        QAIO_OPTION("loop", loop),
+        .lname = "Event loop",
+        .type = FIO_OPT_STR,
+        .help = "The event loop that requests run on (default: aio_poll)",
+        .posval = {
+            { .ival = "aio_poll", .oval = QAIO_LOOP_AIO_POLL, .help = "QEMU's AioContext" },
+            { .ival = "select", .oval = QAIO_LOOP_SELECT,
+              .help = "The loop before AioContext; needs qaio_coroutine=none" },
+        },
+    },
+    {
         QAIO_OPTION("coroutine", coroutine),
         .lname = "Coroutine backend",
         .type = FIO_OPT_STR,
-        .help = "How coroutines switch: asm (default) or ucontext",
+        .help = "How coroutines switch: asm (default) or ucontext, or none",
         .posval = {
             { .ival = "asm", .oval = QAIO_COROUTINE_ASM, .help = "A few instructions" },
             { .ival = "ucontext", .oval = QAIO_COROUTINE_UCONTEXT, .help = "The C library's" },
+            { .ival = "none", .oval = QAIO_COROUTINE_NONE,
+              .help = "Callbacks instead; needs qaio_loop=select" },
         },
     },
     {
@@ -170,6 +183,51 @@ static int apply_aio(struct qaio_data *qd)
     return 0;
 }
 
+/* What the early path has no use for, as the line that says so; NULL if there is nothing. */
+static const char *unfit_for_select(const struct qaio_data *qd)
+{
+    const struct qaio_options *options = qd->options;
+
+    if (options->coroutine != QAIO_COROUTINE_NONE) {
+        return "qaio_coroutine=none: set that, or leave qaio_loop out";
+    }
+    if (!qd->td->o.odirect) {
+        return "direct=1: set that, or leave qaio_loop and qaio_coroutine out";
+    }
+    if (options->aio == QAIO_AIO_THREADS) {
+        return "qaio_aio=native: set that, or leave qaio_aio out";
+    }
+    if (options->fdmon != QAIO_FDMON_DEFAULT) {
+        return "qaio_fdmon left out: select() is how it waits";
+    }
+    if (options->poll_max_ns || options->poll_grow || options->poll_shrink) {
+        return "qaio_poll_max_ns, qaio_poll_grow and qaio_poll_shrink left out: it cannot poll";
+    }
+    if (options->max_batch) {
+        return "qaio_max_batch left out: each request is submitted by itself";
+    }
+    return NULL;
+}
+
+static int apply_loop(struct qaio_data *qd)
+{
+    const char *need = NULL;
+
+    if (qd->options->loop == QAIO_LOOP_SELECT) {
+        need = unfit_for_select(qd);
+    }
+    if (need) {
+        log_err("qaio: qaio_loop=select needs %s\n", need);
+        return -EINVAL;
+    }
+    if (qd->options->loop != QAIO_LOOP_SELECT && qd->options->coroutine == QAIO_COROUTINE_NONE) {
+        log_err("qaio: qaio_coroutine=none needs qaio_loop=select: set that, or leave "
+                "qaio_coroutine out\n");
+        return -EINVAL;
+    }
+    return 0;
+}
+
 static int apply_coroutine(struct qaio_data *qd)
 {
     CoroutineBackend backend = qd->options->coroutine == QAIO_COROUTINE_UCONTEXT
@@ -211,9 +269,10 @@ int qaio_apply_options(struct qaio_data *qd)
 {
     int ret = check_ranges(qd->options);
 
+    ret = ret ?: apply_loop(qd);
     ret = ret ?: apply_cache(qd);
     ret = ret ?: apply_aio(qd);
-    return ret ?: apply_coroutine(qd);
+    return ret || qd->options->coroutine == QAIO_COROUTINE_NONE ? ret : apply_coroutine(qd);
 }
 
 int qaio_apply_fdmon(struct qaio_data *qd)

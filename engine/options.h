@@ -10,6 +10,13 @@ enum qaio_coroutine_kind {
     QAIO_COROUTINE_DEFAULT,
     QAIO_COROUTINE_ASM,
     QAIO_COROUTINE_UCONTEXT,
+    QAIO_COROUTINE_NONE,
+};
+
+enum qaio_loop {
+    QAIO_LOOP_DEFAULT,
+    QAIO_LOOP_AIO_POLL,
+    QAIO_LOOP_SELECT,
 };
 
 enum qaio_aio {
@@ -37,6 +44,7 @@ enum qaio_fdmon {
 
 struct qaio_options {
     void *td; /* fio's own; must come first */
+    unsigned loop;
     unsigned coroutine;
     unsigned max_events;
     unsigned max_batch;

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 [ -z "$QAIO_PRELOAD" ] || skip_all 'a sanitizer has an allocator of its own'
-plan 7
+plan 8
 build_helper malloc-count -shared || skip_all 'no C compiler'
 fio_preload=$helper
 target loop512 32 || target ext 32 || skip_all "$why"
@@ -44,8 +44,10 @@ if is_qaio; then
     ok 'depth 1024 with 64 in flight'
     flat --rw=randread --iodepth=32 --qaio_coroutine=ucontext
     ok 'depth 32 with qaio_coroutine=ucontext'
+    flat --rw=randread --iodepth=32 --qaio_loop=select --qaio_coroutine=none
+    ok 'depth 32 with qaio_loop=select'
 else
-    skip 'options' "only qaio's" 2
+    skip 'options' "only qaio's" 3
 fi
 fio_engine=libaio flat --rw=randread --iodepth=32
 ok "yardstick: fio's libaio engine at depth 32"
