@@ -41,6 +41,7 @@ static GPtrArray *all_ops(void)
 
     bench_add_yardsticks(ops);
     bench_add_coroutine(ops);
+    bench_add_lock(ops);
     bench_add_bh(ops);
     bench_add_aio_poll(ops);
     bench_add_timer(ops);

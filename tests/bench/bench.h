@@ -45,6 +45,7 @@ void bench_add(GPtrArray *ops, const BenchOp *op, const char *format, ...) G_GNU
 
 void bench_add_yardsticks(GPtrArray *ops);
 void bench_add_coroutine(GPtrArray *ops);
+void bench_add_lock(GPtrArray *ops);
 void bench_add_bh(GPtrArray *ops);
 void bench_add_aio_poll(GPtrArray *ops);
 void bench_add_timer(GPtrArray *ops);
