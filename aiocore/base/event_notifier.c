@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/osdep.h"
 #include "base/event_notifier.h"
+#include "base/nocancel.h"
 
 #include <sys/eventfd.h>
 
@@ -90,7 +91,7 @@ int event_notifier_test_and_clear(EventNotifier *e)
     }
     /* An eventfd gives 8 bytes and is drained. A pipe that fills the buffer may hold more. */
     do {
-        len = read(e->rfd, buf, sizeof(buf));
+        len = read_nocancel(e->rfd, buf, sizeof(buf));
         raised |= len > 0;
     } while (len == sizeof(buf) || (len < 0 && errno == EINTR));
 

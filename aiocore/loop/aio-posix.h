@@ -9,6 +9,7 @@
 #include <poll.h>
 #include "base/atomic.h"
 #include "base/lockcnt.h"
+#include "base/nocancel.h"
 #include "base/queue.h"
 #include "loop/aio.h"
 
@@ -90,6 +91,8 @@ struct AioContext {
     GPollFD *pollfds;
     AioHandler **pollnodes;
 
+    int64_t max_batch; /* read by each request */
+
     /* From here on what the common turn does not read. */
     unsigned refcnt; /* atomic */
     AioHandlerList aio_handlers;
@@ -114,7 +117,6 @@ struct AioContext {
     GSource *gsource;
     int gsource_depth; /* g_main_depth() at the last prepare; home thread */
 
-    int64_t max_batch;
     struct {
         void *obj;
         void (*destroy)(void *obj);
@@ -156,9 +158,9 @@ static inline int qemu_poll_ns(GPollFD *fds, unsigned n, int64_t timeout)
     };
 
     if (likely(timeout < 0)) {
-        return ppoll((struct pollfd *)fds, n, NULL, NULL);
+        return ppoll_nocancel((struct pollfd *)fds, n, NULL);
     }
-    return ppoll((struct pollfd *)fds, n, &ts, NULL);
+    return ppoll_nocancel((struct pollfd *)fds, n, &ts);
 }
 
 /* A way to wait for descriptors. */

@@ -16,6 +16,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include "base/atomic.h"
+#include "base/nocancel.h"
 #include "loop/aio-posix.h"
 
 #define EVENTS_AT_A_TIME 128
@@ -90,7 +91,7 @@ static bool sleep_until_ready(AioContext *ctx, int64_t timeout)
         .tv_nsec = timeout % NANOSECONDS_PER_SECOND,
     };
 
-    return ppoll(&pfd, 1, &ts, NULL) > 0;
+    return ppoll_nocancel(&pfd, 1, &ts) > 0;
 }
 
 static void fdmon_epoll_wait(AioContext *ctx, AioHandlerList *ready_list, int64_t timeout)

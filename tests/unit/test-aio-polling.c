@@ -1,9 +1,9 @@
 /* Adaptive polling: for how long the loop looks before it sleeps, whom it asks, and who is told.
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Linked with --wrap=clock_gettime and --wrap=ppoll. Time is simulated: it goes on by STEP each
- * time somebody asks for it, and by as much as it takes in a sleep. So the time for which the loop
- * has polled is what the clock says when it goes to sleep, and nobody waits for 7 s.
+ * Linked with --wrap=clock_gettime and --wrap=ppoll_nocancel. Time is simulated: it goes on by STEP
+ * each time somebody asks for it, and by as much as it takes in a sleep. So the time for which the
+ * loop has polled is what the clock says when it goes to sleep, and nobody waits for 7 s.
  */
 #include "base/osdep.h"
 #include <poll.h>
@@ -34,8 +34,8 @@ static int64_t slept_at;
 
 int __real_clock_gettime(clockid_t id, struct timespec *ts);
 int __wrap_clock_gettime(clockid_t id, struct timespec *ts);
-int __real_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts, const sigset_t *mask);
-int __wrap_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts, const sigset_t *mask);
+int __real_ppoll_nocancel(struct pollfd *fds, nfds_t n, const struct timespec *ts);
+int __wrap_ppoll_nocancel(struct pollfd *fds, nfds_t n, const struct timespec *ts);
 
 int __wrap_clock_gettime(clockid_t id, struct timespec *ts)
 {
@@ -47,12 +47,12 @@ int __wrap_clock_gettime(clockid_t id, struct timespec *ts)
     return 0;
 }
 
-int __wrap_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts, const sigset_t *mask)
+int __wrap_ppoll_nocancel(struct pollfd *fds, nfds_t n, const struct timespec *ts)
 {
     struct timespec no_time = { 0 };
 
     if (real_time) {
-        return __real_ppoll(fds, n, ts, mask);
+        return __real_ppoll_nocancel(fds, n, ts);
     }
     ppoll_calls++;
     slept_at = now;
@@ -65,7 +65,7 @@ int __wrap_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts, const 
     } else {
         now += ts->tv_sec * NANOSECONDS_PER_SECOND + ts->tv_nsec;
     }
-    return __real_ppoll(fds, n, &no_time, mask);
+    return __real_ppoll_nocancel(fds, n, &no_time);
 }
 
 static bool device_poll(void *opaque)
@@ -656,7 +656,7 @@ static void test_begin_and_end_are_paired(void)
     fixture_up(&f);
     g_assert_false(aio_poll(f.ctx, false));
     g_assert_cmpint(f.dev.begins, ==, 0);
-    poll_for_long(&f.dev); /* asleep with begun, __wrap_ppoll would say so */
+    poll_for_long(&f.dev); /* asleep with begun, __wrap_ppoll_nocancel would say so */
     g_assert_cmpint(f.dev.begins, ==, 1);
     g_assert_cmpint(f.dev.begun, ==, 0);
     for (int i = 0; i < 10; i++) {

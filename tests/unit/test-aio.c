@@ -1,7 +1,7 @@
 /* File descriptor handlers and turns of the loop: who is called when, and at what cost.
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Linked with --wrap=ppoll, to count the loop's system calls.
+ * Linked with --wrap=ppoll_nocancel, to count the loop's system calls.
  */
 #include "base/osdep.h"
 #include <poll.h>
@@ -16,13 +16,13 @@
 
 static int ppoll_calls;
 
-int __real_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts, const sigset_t *mask);
-int __wrap_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts, const sigset_t *mask);
+int __real_ppoll_nocancel(struct pollfd *fds, nfds_t n, const struct timespec *ts);
+int __wrap_ppoll_nocancel(struct pollfd *fds, nfds_t n, const struct timespec *ts);
 
-int __wrap_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts, const sigset_t *mask)
+int __wrap_ppoll_nocancel(struct pollfd *fds, nfds_t n, const struct timespec *ts)
 {
     ppoll_calls++;
-    return __real_ppoll(fds, n, ts, mask);
+    return __real_ppoll_nocancel(fds, n, ts);
 }
 
 /* A notifier whose handler counts, and does what its test tells it on top. */

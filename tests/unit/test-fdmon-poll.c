@@ -2,7 +2,7 @@
  * put together again when nothing has changed.
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Linked with --wrap=ppoll, which keeps the array of the last call.
+ * Linked with --wrap=ppoll_nocancel, which keeps the array of the last call.
  */
 #include "base/osdep.h"
 #include <poll.h>
@@ -17,10 +17,10 @@ static unsigned nasked;
 static struct pollfd *array;
 static bool asleep; /* atomic: about to call, or in ppoll without a timeout */
 
-int __real_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts, const sigset_t *mask);
-int __wrap_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts, const sigset_t *mask);
+int __real_ppoll_nocancel(struct pollfd *fds, nfds_t n, const struct timespec *ts);
+int __wrap_ppoll_nocancel(struct pollfd *fds, nfds_t n, const struct timespec *ts);
 
-int __wrap_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts, const sigset_t *mask)
+int __wrap_ppoll_nocancel(struct pollfd *fds, nfds_t n, const struct timespec *ts)
 {
     int ret;
 
@@ -29,7 +29,7 @@ int __wrap_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts, const 
     nasked = n;
     array = fds;
     qatomic_set(&asleep, !ts);
-    ret = __real_ppoll(fds, n, ts, mask);
+    ret = __real_ppoll_nocancel(fds, n, ts);
     qatomic_set(&asleep, false);
     return ret;
 }

@@ -18,13 +18,13 @@
 
 static int ppoll_calls, epoll_calls;
 
-int __real_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts, const sigset_t *mask);
-int __wrap_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts, const sigset_t *mask);
+int __real_ppoll_nocancel(struct pollfd *fds, nfds_t n, const struct timespec *ts);
+int __wrap_ppoll_nocancel(struct pollfd *fds, nfds_t n, const struct timespec *ts);
 
-int __wrap_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts, const sigset_t *mask)
+int __wrap_ppoll_nocancel(struct pollfd *fds, nfds_t n, const struct timespec *ts)
 {
     ppoll_calls++;
-    return __real_ppoll(fds, n, ts, mask);
+    return __real_ppoll_nocancel(fds, n, ts);
 }
 
 int __real_epoll_wait(int epfd, struct epoll_event *events, int n, int timeout);
