@@ -60,7 +60,7 @@ static void qaio_submitted(void *opaque, struct iocb **iocbs, int n)
 }
 
 /* All that was queued and is not in linux-aio's queue has gone to workers. */
-static void qaio_issue_rest(struct qaio_data *qd)
+static QAIO_NOINLINE void qaio_issue_rest(struct qaio_data *qd)
 {
     struct qaio_request *r, *next;
     struct timespec now;
@@ -76,16 +76,21 @@ static void qaio_issue_rest(struct qaio_data *qd)
 
 /* ---- requests ------------------------------------------------------------------------------- */
 
+/* The kernel never had it, or a worker took it while the queue was blocked. */
+static QAIO_COLD void qaio_issue_late(struct qaio_request *r)
+{
+    struct timespec now;
+
+    qaio_issue_time(r->qd->td, &now);
+    qaio_issued(r, &now);
+}
+
 static void qaio_complete(void *opaque, int ret)
 {
     struct qaio_request *r = opaque;
 
     if (unlikely(!r->issued)) {
-        /* The kernel never had it, or a worker took it while the queue was blocked. */
-        struct timespec now;
-
-        qaio_issue_time(r->qd->td, &now);
-        qaio_issued(r, &now);
+        qaio_issue_late(r);
     }
     qaio_done(r, ret);
 }
@@ -123,7 +128,8 @@ static void qaio_start(struct qaio_data *qd, BlockBackend *blk, struct io_u *io_
  * A barrier: what is in flight on the file first, then the flush, all before we return. What has
  * not been submitted yet fio must commit before.
  */
-static enum fio_q_status qaio_sync_now(struct qaio_data *qd, BlockBackend *blk, struct io_u *io_u)
+static QAIO_COLD enum fio_q_status qaio_sync_now(struct qaio_data *qd, BlockBackend *blk,
+                                                 struct io_u *io_u)
 {
     if (qd->plugged) {
         return FIO_Q_BUSY;
@@ -139,7 +145,8 @@ static enum fio_q_status qaio_sync_now(struct qaio_data *qd, BlockBackend *blk, 
  * A trim among reads and writes, which fio expects to be done before the next request to the same
  * place: we return when it is. Only a job of nothing but trims has them in flight at the same time.
  */
-static enum fio_q_status qaio_trim_now(struct qaio_data *qd, BlockBackend *blk, struct io_u *io_u)
+static QAIO_COLD enum fio_q_status qaio_trim_now(struct qaio_data *qd, BlockBackend *blk,
+                                                 struct io_u *io_u)
 {
     if (qd->plugged) {
         return FIO_Q_BUSY;

@@ -174,8 +174,9 @@ static int coroutine_fn raw_thread_pool_submit(BlockDriverState *bs, ThreadPoolF
 
 /* ---- requests ------------------------------------------------------------------------------ */
 
-static int coroutine_fn raw_co_prw_in_thread(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                                             QEMUIOVector *qiov, int type, BdrvRequestFlags flags)
+static QAIO_NOINLINE int coroutine_fn raw_co_prw_in_thread(BlockDriverState *bs, int64_t offset,
+                                                           int64_t bytes, QEMUIOVector *qiov,
+                                                           int type, BdrvRequestFlags flags)
 {
     RawPosixAIOData acb = {
         .type = type,

@@ -83,7 +83,8 @@ struct LinuxAioState {
     struct iocb **batch; /* max_events of them, for io_submit */
 
     QEMUBH *completion_bh;
-    struct io_event *seen; /* events found and not yet taken: seen[0 .. nseen) */
+    bool completion_bh_used; /* it may be scheduled */
+    struct io_event *seen;   /* events found and not yet taken: seen[0 .. nseen) */
     unsigned nseen;
     unsigned nseen_at_look;           /* what the ring's head will move by when they are taken */
     struct io_event *events_fallback; /* the room for events where there is no ring */
@@ -211,6 +212,12 @@ static void qemu_laio_process_completion(struct qemu_laiocb *laiocb)
     }
 }
 
+static void schedule_completion_bh(LinuxAioState *s)
+{
+    s->completion_bh_used = true;
+    qemu_bh_schedule(s->completion_bh);
+}
+
 /* Finish all requests that have completed. Nested runs, from callbacks, are welcome. */
 static void qemu_laio_process_completions(LinuxAioState *s)
 {
@@ -225,13 +232,16 @@ static void qemu_laio_process_completions(LinuxAioState *s)
     while (laio_take(s, &laiocb)) {
         if (s->nseen) {
             /* A callback that waits in a nested loop must find the rest there. */
-            qemu_bh_schedule(s->completion_bh);
+            schedule_completion_bh(s);
         }
         qemu_laio_process_completion(laiocb);
         n++;
     }
     s->completion_depth--;
-    qemu_bh_cancel(s->completion_bh);
+    if (unlikely(s->completion_bh_used)) {
+        s->completion_bh_used = false;
+        qemu_bh_cancel(s->completion_bh);
+    }
 
     s->stats.completions += n;
     if (n) {
@@ -316,7 +326,7 @@ static void ioq_accept(LinuxAioState *s, int n)
 
 /* The kernel will never take the first request: that one fails, the others have nothing to do with
  * it. */
-static void ioq_fail_first(LinuxAioState *s, int ret)
+static QAIO_COLD void ioq_fail_first(LinuxAioState *s, int ret)
 {
     struct qemu_laiocb *laiocb = QSIMPLEQ_FIRST(&s->io_q.pending);
 
@@ -331,10 +341,11 @@ static void ioq_fail_first(LinuxAioState *s, int ret)
  * The kernel has no room. If something of ours is in flight, its completion submits the rest. Else
  * it is others who fill the room, and nobody will tell us when they are done: ask again in a while.
  */
-static void ioq_wait_for_room(LinuxAioState *s)
+static QAIO_COLD void ioq_wait_for_room(LinuxAioState *s)
 {
     s->stats.submit_again++;
     if (!s->io_q.in_flight) {
+        s->completion_bh_used = true;
         qemu_bh_schedule_idle(s->completion_bh);
     }
 }
@@ -388,7 +399,7 @@ static uint64_t laio_max_batch(LinuxAioState *s, uint64_t dev_max_batch)
 static void ioq_kick(LinuxAioState *s)
 {
     if (s->completion_depth || s->io_q.submitting) {
-        qemu_bh_schedule(s->completion_bh);
+        schedule_completion_bh(s);
     } else {
         ioq_submit(s);
     }
@@ -406,17 +417,16 @@ static void laio_do_submit(LinuxAioState *s, struct qemu_laiocb *laiocb, uint64_
 }
 
 /* A single buffer goes without a vector: the kernel need not fetch one. */
-static void laio_prep_rw(struct qemu_laiocb *laiocb, int fd, uint64_t offset)
+static void laio_prep_rw(struct iocb *iocb, QEMUIOVector *qiov, bool is_read)
 {
-    QEMUIOVector *qiov = laiocb->qiov;
-    bool is_read = laiocb->type == QEMU_AIO_READ;
-
     if (likely(qiov->niov == 1)) {
-        (is_read ? io_prep_pread : io_prep_pwrite)(&laiocb->iocb, fd, qiov->iov->iov_base,
-                                                   qiov->size, offset);
+        iocb->aio_lio_opcode = is_read ? IO_CMD_PREAD : IO_CMD_PWRITE;
+        iocb->u.c.buf = qiov->iov->iov_base;
+        iocb->u.c.nbytes = qiov->size;
     } else {
-        (is_read ? io_prep_preadv : io_prep_pwritev)(&laiocb->iocb, fd, qiov->iov, qiov->niov,
-                                                     offset);
+        iocb->aio_lio_opcode = is_read ? IO_CMD_PREADV : IO_CMD_PWRITEV;
+        iocb->u.c.buf = qiov->iov;
+        iocb->u.c.nbytes = qiov->niov;
     }
 }
 
@@ -426,20 +436,23 @@ int coroutine_fn laio_co_submit(LinuxAioState *s, int fd, uint64_t offset, QEMUI
     struct qemu_laiocb laiocb;
 
     laiocb.qiov = qiov;
-    laiocb.nbytes = qiov ? qiov->size : 0;
     laiocb.ret = -EINPROGRESS;
     laiocb.type = type;
-
-    if (type == QEMU_AIO_FLUSH) {
-        io_prep_fdsync(&laiocb.iocb, fd);
-    } else {
-        laio_prep_rw(&laiocb, fd, offset);
-    }
-    if (flags & BDRV_REQ_FUA) {
-        laiocb.iocb.aio_rw_flags |= RWF_DSYNC;
-    }
+    laiocb.iocb = (struct iocb){
+        .data = qemu_coroutine_self(),
+        .aio_rw_flags = flags & BDRV_REQ_FUA ? RWF_DSYNC : 0,
+        .aio_fildes = fd,
+        .u.c.offset = offset,
+    };
     io_set_eventfd(&laiocb.iocb, event_notifier_get_fd(&s->e));
-    laiocb.iocb.data = qemu_coroutine_self();
+
+    if (unlikely(type == QEMU_AIO_FLUSH)) {
+        laiocb.nbytes = 0;
+        laiocb.iocb.aio_lio_opcode = IO_CMD_FDSYNC;
+    } else {
+        laiocb.nbytes = qiov->size;
+        laio_prep_rw(&laiocb.iocb, qiov, type == QEMU_AIO_READ);
+    }
 
     laio_do_submit(s, &laiocb, dev_max_batch);
     if (laiocb.ret == -EINPROGRESS) {
