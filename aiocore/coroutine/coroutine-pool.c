@@ -3,9 +3,17 @@
  *
  *     create --- pop <--+-------------+--> push --- terminate       per thread, no atomics
  *                       |  t->pool    |
- *            up to BATCH^             v when it holds t->pool_keep
+ *            up to BATCH^             v when it is at its limit
  *                       +-- shared ---+                             all threads, lock-free
  *     new mapping ------^             +--> unmapped when it holds SHARED_MAX
+ *
+ * The thread's own pool is an array and not a list, because many coroutines do not fit into the
+ * caches, and in a list of theirs one can only be found by reading the one before. So the
+ * processor would wait for each. With the array, when many are live, get has the coroutine fetched
+ * that will be taken some calls later. put does the same in the other direction: coroutines that
+ * have been nested end in the reverse order of their creation, so the slots above the top still
+ * name those that end next. That is a guess about stale addresses, and only costs time if it is
+ * wrong. The array is framed by empty slots, so that neither has to look where it ends.
  *
  * The thread's own pool keeps as many as the thread ever had live at once, so what was made is made
  * once: no cliff, however many. It keeps at least POOL_MIN plus what is announced by
@@ -67,11 +75,30 @@ static void shared_push(CoroutineList *shared, Coroutine *first)
     }
 }
 
+/* Let @pool keep @n. */
+static void pool_set_keep(CoroutinePool *pool, size_t n)
+{
+    const size_t frame = COROUTINE_POOL_AHEAD;
+    size_t size = coroutine_pool_size(pool);
+
+    if (n > pool->room) {
+        size_t room = MAX(n, 2 * pool->room);
+        Coroutine **bottom = g_new0(Coroutine *, frame + room + frame) + frame;
+
+        if (pool->room) {
+            memcpy(bottom, pool->bottom, size * sizeof(*bottom));
+            g_free(pool->bottom - frame);
+        }
+        *pool = (CoroutinePool){ .bottom = bottom, .top = bottom + size, .room = room };
+    }
+    pool->limit = pool->bottom + n;
+}
+
 /* Move up to BATCH coroutines from the shared pool to @t's, which has none of this backend. */
 static void shared_take(CoroutineThread *t, CoroutineBackend backend)
 {
     CoroutineList taken;
-    Coroutine *last, *rest;
+    Coroutine *last, *rest, *co;
     unsigned n = 1;
 
     if (!qatomic_read(&shared_pool[backend].slh_first)) {
@@ -91,13 +118,14 @@ static void shared_take(CoroutineThread *t, CoroutineBackend backend)
         shared_push(&shared_pool[backend], rest);
     }
     qatomic_sub(&shared_size, n);
-    t->pool[backend].slh_first = QSLIST_FIRST(&taken);
-    t->pool_size += n;
+    QSLIST_FOREACH (co, &taken, pool_next) {
+        *t->pool[backend].top++ = co;
+    }
     t->live -= n;
 }
 
-/* Put a new one of the thread's backend into its pool. */
-static void pool_make(CoroutineThread *t)
+/* Put a new one of the thread's backend into its pool, which has room. */
+static void pool_make(CoroutineThread *t, CoroutinePool *pool)
 {
     Coroutine *co = coroutine_stack_new(t->backend);
 
@@ -109,43 +137,47 @@ static void pool_make(CoroutineThread *t)
         abort();
     }
     t->created++;
-    QSLIST_INSERT_HEAD(&t->pool[co->backend], co, pool_next);
-    t->pool_size++;
+    *pool->top++ = co;
 }
 
 /* What is kept for the thread is freed when it ends, if it has a leader. */
-static void pool_begin(CoroutineThread *t)
+static void pool_begin(CoroutineThread *t, CoroutinePool *pool, unsigned n)
 {
     if (!t->current) {
         coroutine_thread_init(t);
     }
+    pool_set_keep(pool, MAX(n, pool_keep(t)));
 }
 
 void coroutine_pool_refill(CoroutineThread *t)
 {
-    pool_begin(t);
+    CoroutinePool *pool = &t->pool[t->backend];
+
+    pool_begin(t, pool, BATCH);
     shared_take(t, t->backend);
-    if (QSLIST_EMPTY(&t->pool[t->backend])) {
-        pool_make(t);
+    if (pool->top == pool->bottom) {
+        pool_make(t, pool);
     }
 }
 
 QAIO_NOINLINE void qemu_coroutine_pool_reserve(unsigned int n)
 {
     CoroutineThread *t = &coroutine_thread;
+    CoroutinePool *pool = &t->pool[t->backend];
 
-    pool_begin(t);
-    while (t->pool_size < n) {
-        pool_make(t);
+    pool_begin(t, pool, n);
+    while (coroutine_pool_size(pool) < n) {
+        pool_make(t, pool);
     }
 }
 
 void coroutine_pool_overflow(CoroutineThread *t, Coroutine *co)
 {
-    t->pool_keep = pool_keep(t);
-    if (t->pool_size < t->pool_keep) {
-        QSLIST_INSERT_HEAD(&t->pool[co->backend], co, pool_next);
-        t->pool_size++;
+    CoroutinePool *pool = &t->pool[co->backend];
+
+    pool_set_keep(pool, pool_keep(t));
+    if (pool->top < pool->limit) {
+        *pool->top++ = co;
         return;
     }
     if (qatomic_fetch_inc(&shared_size) < SHARED_MAX) {
@@ -160,14 +192,16 @@ void coroutine_pool_overflow(CoroutineThread *t, Coroutine *co)
 void coroutine_pool_drain(CoroutineThread *t)
 {
     for (int i = 0; i < COROUTINE_BACKENDS; i++) {
-        while (!QSLIST_EMPTY(&t->pool[i])) {
-            Coroutine *co = QSLIST_FIRST(&t->pool[i]);
+        CoroutinePool *pool = &t->pool[i];
 
-            QSLIST_REMOVE_HEAD(&t->pool[i], pool_next);
-            coroutine_stack_free(co);
+        while (pool->top != pool->bottom) {
+            coroutine_stack_free(*--pool->top);
         }
+        if (pool->room) {
+            g_free(pool->bottom - COROUTINE_POOL_AHEAD);
+        }
+        *pool = (CoroutinePool){ 0 };
     }
-    t->pool_size = 0;
 }
 
 void qemu_coroutine_inc_pool_size(unsigned int n)

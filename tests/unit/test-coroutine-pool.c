@@ -178,7 +178,9 @@ static void *other_thread(void *opaque)
         finish_many(co, COUNT);
         handover_push(&o->done, o);
     }
-    o->pool_size = coroutine_thread.pool_size;
+    for (int i = 0; i < COROUTINE_BACKENDS; i++) {
+        o->pool_size += coroutine_pool_size(&coroutine_thread.pool[i]);
+    }
     return NULL;
 }
 
@@ -187,7 +189,7 @@ static unsigned finish_elsewhere(int rounds, uint64_t created[])
 {
     Coroutine *co[COUNT];
     GThread *thread;
-    Other o;
+    Other o = { .pool_size = 0 };
 
     handover_init(&o.work);
     handover_init(&o.done);
