@@ -16,9 +16,9 @@
  */
 #include "base/osdep.h"
 #include <pthread.h>
-#include <signal.h>
 #include <time.h>
 #include "base/queue.h"
+#include "base/thread.h"
 #include "block/thread-pool.h"
 
 #define IDLE_SECONDS 10
@@ -154,20 +154,16 @@ static void *worker_thread(void *opaque)
     return NULL;
 }
 
-/* Under lock. Signals are for the threads that the program knows: workers block them all. */
+/* Under lock. */
 static bool start_worker(ThreadPool *pool)
 {
-    sigset_t all, before;
     pthread_attr_t attr;
     pthread_t thread;
     int ret;
 
-    sigfillset(&all);
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    ret = pthread_create(&thread, &attr, worker_thread, pool);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    ret = thread_create_quiet(&thread, &attr, worker_thread, pool);
     pthread_attr_destroy(&attr);
 
     pool->threads += ret == 0;
