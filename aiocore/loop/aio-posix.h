@@ -100,6 +100,7 @@ struct AioContext {
 
     QSLIST_HEAD(, Coroutine) scheduled_coroutines; /* pushed by any thread */
     QEMUBH *co_schedule_bh;
+    QSLIST_HEAD(, Coroutine) due_coroutines; /* taken from there, not yet entered; home thread */
 
     /* Adaptive polling, with poll_max_ns. Atomic: anybody may set the parameters. */
     int64_t poll_ns; /* for how long to poll now; written by the home thread, mostly */

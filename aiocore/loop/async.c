@@ -262,11 +262,11 @@ void aio_notify_work(AioContext *ctx)
 
 /* ---- coroutines --------------------------------------------------------------------------- */
 
-static void co_schedule_bh_cb(void *opaque)
+/* Append those scheduled since the last time to those that are due, first scheduled first. */
+static void take_scheduled_coroutines(AioContext *ctx)
 {
-    AioContext *ctx = opaque;
     QSLIST_HEAD(, Coroutine) newest_first, oldest_first;
-    Coroutine *co;
+    Coroutine *co, *last;
 
     QSLIST_MOVE_ATOMIC(&newest_first, &ctx->scheduled_coroutines);
     QSLIST_INIT(&oldest_first);
@@ -274,10 +274,41 @@ static void co_schedule_bh_cb(void *opaque)
         QSLIST_REMOVE_HEAD(&newest_first, co_scheduled_next);
         QSLIST_INSERT_HEAD(&oldest_first, co, co_scheduled_next);
     }
-    while ((co = QSLIST_FIRST(&oldest_first))) {
-        QSLIST_REMOVE_HEAD(&oldest_first, co_scheduled_next);
+
+    last = QSLIST_FIRST(&ctx->due_coroutines);
+    if (likely(!last)) {
+        ctx->due_coroutines.slh_first = QSLIST_FIRST(&oldest_first);
+        return;
+    }
+    while (QSLIST_NEXT(last, co_scheduled_next)) {
+        last = QSLIST_NEXT(last, co_scheduled_next);
+    }
+    last->co_scheduled_next.sle_next = QSLIST_FIRST(&oldest_first);
+}
+
+static void co_schedule_bh_cb(void *opaque)
+{
+    AioContext *ctx = opaque;
+    bool several = false;
+    Coroutine *co;
+
+    take_scheduled_coroutines(ctx);
+    while ((co = QSLIST_FIRST(&ctx->due_coroutines))) {
+        QSLIST_REMOVE_HEAD(&ctx->due_coroutines, co_scheduled_next);
+        if (!QSLIST_EMPTY(&ctx->due_coroutines)) {
+            /* It may turn the loop until one of the others has done something. */
+            qemu_bh_schedule(ctx->co_schedule_bh);
+            several = true;
+        }
         qatomic_set(&co->scheduled, NULL);
         qemu_aio_coroutine_enter(ctx, co);
+    }
+    if (several) {
+        qemu_bh_cancel(ctx->co_schedule_bh);
+        /* Perhaps another thread's, too. It lists the coroutine before it schedules. */
+        if (qatomic_read(&QSLIST_FIRST(&ctx->scheduled_coroutines))) {
+            qemu_bh_schedule(ctx->co_schedule_bh);
+        }
     }
 }
 
@@ -403,7 +434,7 @@ void aio_context_free(AioContext *ctx)
         }
     }
 
-    g_assert(QSLIST_EMPTY(&ctx->scheduled_coroutines));
+    g_assert(QSLIST_EMPTY(&ctx->scheduled_coroutines) && QSLIST_EMPTY(&ctx->due_coroutines));
     qemu_bh_delete(ctx->co_schedule_bh);
     bh_free_all(ctx);
 

@@ -164,6 +164,60 @@ static void test_coroutine_may_schedule_itself(void)
     test_context_free(ctx);
 }
 
+typedef struct Polling {
+    AioContext *ctx;
+    Coroutine *other;
+    bool done;
+} Polling;
+
+static void coroutine_fn set_done_entry(void *opaque)
+{
+    ((Polling *)opaque)->done = true;
+}
+
+static void coroutine_fn poll_for_woken_entry(void *opaque)
+{
+    Polling *p = opaque;
+
+    aio_co_enter(p->ctx, p->other);
+    g_assert_false(p->done);
+    TEST_POLL_UNTIL(p->ctx, p->done); /* hangs if the loop sleeps all the same */
+}
+
+/* A coroutine waits for one that it has woken: the loop that it turns enters that one, and returns.
+ */
+static void test_poll_for_what_was_woken(void)
+{
+    AioContext *ctx = test_context_new();
+    Polling p = { .ctx = ctx };
+
+    p.other = qemu_coroutine_create(set_done_entry, &p);
+    qemu_coroutine_enter(qemu_coroutine_create(poll_for_woken_entry, &p));
+    g_assert_true(p.done);
+    test_context_free(ctx);
+}
+
+static void coroutine_fn poll_for_scheduled_entry(void *opaque)
+{
+    Polling *p = opaque;
+
+    TEST_POLL_UNTIL(p->ctx, p->done);
+}
+
+/* Due at the same time, and the first turns the loop until the second has run. */
+static void test_poll_for_what_was_scheduled(void)
+{
+    AioContext *ctx = test_context_new();
+    Polling p = { .ctx = ctx };
+
+    aio_co_schedule(ctx, qemu_coroutine_create(poll_for_scheduled_entry, &p));
+    aio_co_schedule(ctx, qemu_coroutine_create(set_done_entry, &p));
+    g_assert_true(aio_poll(ctx, true));
+    g_assert_true(p.done);
+    g_assert_false(aio_poll(ctx, false));
+    test_context_free(ctx);
+}
+
 /* ---- across threads ------------------------------------------------------------------------ */
 
 typedef struct Traveller {
@@ -320,6 +374,8 @@ static void test_scheduled_by_many_threads_all_run(void)
     }
     TEST_POLL_UNTIL(ctx, crowd.ran == THREADS * EACH);
     for (int i = 0; i < THREADS; i++) {
+    g_test_add_func("/co/wake/poll-for-the-woken", test_poll_for_what_was_woken);
+    g_test_add_func("/co/schedule/poll-for-the-scheduled", test_poll_for_what_was_scheduled);
         g_thread_join(threads[i]);
     }
     test_poll_idle(ctx);
