@@ -7,6 +7,7 @@
 
 #include "base/osdep.h"
 #include <poll.h>
+#include <pthread.h>
 #include "base/atomic.h"
 #include "base/lockcnt.h"
 #include "base/nocancel.h"
@@ -99,8 +100,8 @@ struct AioContext {
     EventNotifier notifier;
 
     QSLIST_HEAD(, Coroutine) scheduled_coroutines; /* pushed by any thread */
-    QEMUBH *co_schedule_bh;
     QSLIST_HEAD(, Coroutine) due_coroutines; /* taken from there, not yet entered; home thread */
+    QEMUBH *co_schedule_bh;
 
     /* Adaptive polling, with poll_max_ns. Atomic: anybody may set the parameters. */
     int64_t poll_ns; /* for how long to poll now; written by the home thread, mostly */
@@ -117,6 +118,14 @@ struct AioContext {
      * is not 0, and when it goes the context goes. */
     GSource *gsource;
     int gsource_depth; /* g_main_depth() at the last prepare; home thread */
+
+    /* aio-wait.c: those who wait for what happens here. */
+    pthread_mutex_t waiters_lock;
+    QLIST_HEAD(, AioWaiter) waiters; /* under waiters_lock */
+    unsigned num_waiters;            /* written under waiters_lock, atomic */
+
+    pthread_mutex_t lock; /* aio_context_acquire(); recursive */
+    unsigned lock_depth;  /* its holder's */
 
     struct {
         void *obj;

@@ -44,6 +44,15 @@ AioContext *aio_context_new(Error **errp);
 void aio_context_ref(AioContext *ctx);
 void aio_context_unref(AioContext *ctx);
 
+/*
+ * A lock for those above the loop who share state of one context between threads. Any thread; the
+ * holder may take it again, and gives it back as often. The loop itself needs no lock and takes
+ * none: callbacks and coroutines that touch what is shared take it themselves. AIO_WAIT_WHILE
+ * (aio-wait.h) drops it while it waits.
+ */
+void aio_context_acquire(AioContext *ctx);
+void aio_context_release(AioContext *ctx);
+
 /* Whether the caller is in the home thread of @ctx. */
 static inline bool in_aio_context_home_thread(AioContext *ctx)
 {
@@ -217,6 +226,10 @@ static inline QEMUTimer *aio_timer_new(AioContext *ctx, QEMUClockType type, int 
  * there before it has yielded here.
  */
 void aio_co_schedule(AioContext *ctx, Coroutine *co);
+
+/* Go on in @new_ctx; there already: at once. The calling coroutine runs in its context's home
+ * thread, and is nowhere that somebody could wake it from meanwhile. */
+void coroutine_fn aio_co_reschedule_self(AioContext *new_ctx);
 
 /* aio_co_enter() (coroutine.h) in the context where @co last ran, which must be one. */
 void aio_co_wake(Coroutine *co);

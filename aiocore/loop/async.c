@@ -328,6 +328,32 @@ void aio_co_schedule(AioContext *ctx, Coroutine *co)
     aio_context_unref(ctx);
 }
 
+/* A coroutine on its way to another context. */
+typedef struct CoMove {
+    AioContext *to;
+    Coroutine *co;
+} CoMove;
+
+static void co_move_bh(void *opaque)
+{
+    CoMove *move = opaque; /* on the coroutine's stack: gone when it is entered there */
+
+    aio_co_schedule(move->to, move->co);
+}
+
+void coroutine_fn aio_co_reschedule_self(AioContext *new_ctx)
+{
+    AioContext *here = qemu_get_current_aio_context();
+    CoMove move = { .to = new_ctx, .co = qemu_coroutine_self() };
+
+    if (here == new_ctx) {
+        return;
+    }
+    /* The bottom half runs when this thread has left the coroutine, and no sooner. */
+    aio_bh_schedule_oneshot(here, co_move_bh, &move);
+    qemu_coroutine_yield();
+}
+
 void aio_co_enter(AioContext *ctx, Coroutine *co)
 {
     if (unlikely(!in_aio_context_home_thread(ctx))) {
@@ -377,6 +403,25 @@ QEMUTimerListGroup *aio_context_get_timers(AioContext *ctx)
     return &ctx->tlg;
 }
 
+static void init_locks(AioContext *ctx)
+{
+    pthread_mutexattr_t attr;
+
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&ctx->lock, &attr);
+    pthread_mutexattr_destroy(&attr);
+    pthread_mutex_init(&ctx->waiters_lock, NULL);
+    qemu_lockcnt_init(&ctx->list_lock);
+}
+
+static void destroy_locks(AioContext *ctx)
+{
+    qemu_lockcnt_destroy(&ctx->list_lock);
+    pthread_mutex_destroy(&ctx->waiters_lock);
+    pthread_mutex_destroy(&ctx->lock);
+}
+
 AioContext *aio_context_new(Error **errp)
 {
     AioContext *ctx = qemu_memalign(__alignof__(AioContext), sizeof(*ctx));
@@ -390,7 +435,7 @@ AioContext *aio_context_new(Error **errp)
         return NULL;
     }
 
-    qemu_lockcnt_init(&ctx->list_lock);
+    init_locks(ctx);
     timerlistgroup_init(&ctx->tlg, timerlist_notify, ctx);
     ctx->fdmon_ops = &fdmon_poll_ops;
     fdmon_epoll_setup(ctx);
@@ -445,7 +490,7 @@ void aio_context_free(AioContext *ctx)
     fdmon_poll_destroy(ctx);
     aio_context_destroy_handlers(ctx);
     timerlistgroup_deinit(&ctx->tlg);
-    qemu_lockcnt_destroy(&ctx->list_lock);
+    destroy_locks(ctx);
     qemu_vfree(ctx);
 }
 
@@ -459,6 +504,23 @@ void aio_context_unref(AioContext *ctx)
     } else {
         aio_context_free(ctx);
     }
+}
+
+void aio_context_acquire(AioContext *ctx)
+{
+    int ret = pthread_mutex_lock(&ctx->lock);
+
+    g_assert(ret == 0);
+    ctx->lock_depth++;
+}
+
+void aio_context_release(AioContext *ctx)
+{
+    int ret;
+
+    ctx->lock_depth--;
+    ret = pthread_mutex_unlock(&ctx->lock);
+    g_assert(ret == 0); /* else the caller did not hold it */
 }
 
 void *aio_context_get_slot(AioContext *ctx, AioSlot slot)

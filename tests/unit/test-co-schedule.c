@@ -227,27 +227,11 @@ typedef struct Traveller {
     bool done;
 } Traveller;
 
-/* What a coroutine that moves to another context needs: to be suspended before it is scheduled. */
-typedef struct Move {
-    AioContext *to;
-    Coroutine *co;
-} Move;
-
-static void move_bh(void *opaque)
-{
-    Move *m = opaque;
-
-    aio_co_schedule(m->to, m->co);
-}
-
 static void coroutine_fn move_to(AioContext *to)
 {
-    Move m = { .to = to, .co = qemu_coroutine_self() };
-
-    aio_bh_schedule_oneshot(qemu_get_current_aio_context(), move_bh, &m);
-    qemu_coroutine_yield();
+    aio_co_reschedule_self(to);
     g_assert_true(qemu_get_current_aio_context() == to);
-    g_assert_true(qemu_coroutine_get_aio_context(m.co) == to);
+    g_assert_true(qemu_coroutine_get_aio_context(qemu_coroutine_self()) == to);
 }
 
 static void coroutine_fn travel_entry(void *opaque)
@@ -256,6 +240,7 @@ static void coroutine_fn travel_entry(void *opaque)
 
     for (int i = 0; i < t->trips; i++) {
         move_to(t->there);
+        move_to(t->there); /* there already */
         move_to(t->here);
     }
     t->done = true;
@@ -374,8 +359,6 @@ static void test_scheduled_by_many_threads_all_run(void)
     }
     TEST_POLL_UNTIL(ctx, crowd.ran == THREADS * EACH);
     for (int i = 0; i < THREADS; i++) {
-    g_test_add_func("/co/wake/poll-for-the-woken", test_poll_for_what_was_woken);
-    g_test_add_func("/co/schedule/poll-for-the-scheduled", test_poll_for_what_was_scheduled);
         g_thread_join(threads[i]);
     }
     test_poll_idle(ctx);
@@ -393,6 +376,8 @@ int main(int argc, char **argv)
     g_test_add_func("/co/wake/inside-then-poll",
                     test_polling_in_a_coroutine_does_not_outsleep_the_woken);
     g_test_add_func("/co/wake/inside-runs-behind", test_wake_inside_a_coroutine_runs_behind_it);
+    g_test_add_func("/co/wake/poll-for-the-woken", test_poll_for_what_was_woken);
+    g_test_add_func("/co/schedule/poll-for-the-scheduled", test_poll_for_what_was_scheduled);
     g_test_add_func("/co/threads/travels-asm", test_travels_between_threads_asm);
     g_test_add_func("/co/threads/travels-ucontext", test_travels_between_threads_ucontext);
     g_test_add_func("/co/threads/enter-and-wake-run-at-home",
