@@ -13,6 +13,10 @@
  *
  * qatomic_read and qatomic_set have no order on their own; where two threads communicate
  * through them a fence stands next to each, and its comment names the partner.
+ *
+ * TSan takes no notice of fences, and that is as it should be: what one thread prepares for another
+ * it hands over with an operation that has an order of its own, and TSan finds the places where it
+ * does not. Fences only decide who of two threads sees the other's flag.
  */
 #ifndef QAIO_BASE_ATOMIC_H
 #define QAIO_BASE_ATOMIC_H
