@@ -314,6 +314,8 @@ static void test_cpu_time(void)
     iothread_run(iothread, &error_abort); /* another thread: goes on from there */
     burn(iothread);
     g_assert_cmpint(iothread_get_cpu_ns(iothread), >=, stopped + BURN_NS);
+    iothread_stop(iothread);
+    g_assert_cmpint(iothread_get_cpu_ns(iothread), >=, stopped + BURN_NS);
     iothread_destroy(iothread);
     test_context_free(own);
 }
