@@ -262,7 +262,8 @@ void qemu_aio_flush(EarlyLoop *loop)
     bool progress, busy;
 
     do {
-        progress = early_bh_poll(loop) | qemu_aio_process_queue(loop);
+        progress = early_bh_poll(loop);
+        progress |= qemu_aio_process_queue(loop);
         busy = any_busy(loop);
         if (busy && !progress) {
             select_and_dispatch(loop, NULL);
