@@ -296,17 +296,14 @@ static bool sleep_in_fdmon(AioContext *ctx, AioHandlerList *ready_list)
 /*
  * A coroutine that polls waits for others: those that it has woken, and those that it is going to
  * wake from inside the loop (see aio_co_enter), must not wait for it to leave. Returns whether
- * there were any of the former.
+ * there were any of the former. Apart, as switches cost the function that they are in all its
+ * registers.
  */
-static bool note_poller(AioContext *ctx)
+static QAIO_NOINLINE bool note_coroutine(AioContext *ctx)
 {
     bool woken = false;
     Coroutine *co;
 
-    ctx->poller = NULL;
-    if (likely(!qemu_in_coroutine())) {
-        return false;
-    }
     ctx->poller = qemu_coroutine_self();
     while ((co = QSIMPLEQ_FIRST(&ctx->poller->co_queue_wakeup))) {
         QSIMPLEQ_REMOVE_HEAD(&ctx->poller->co_queue_wakeup, co_queue_next);
@@ -314,6 +311,15 @@ static bool note_poller(AioContext *ctx)
         woken = true;
     }
     return woken;
+}
+
+static inline bool note_poller(AioContext *ctx)
+{
+    if (unlikely(qemu_in_coroutine())) {
+        return note_coroutine(ctx);
+    }
+    ctx->poller = NULL;
+    return false;
 }
 
 /* One look at the poll handlers, and sleep if that finds nothing. Returns whether it took time. */
@@ -372,7 +378,7 @@ bool aio_poll(AioContext *ctx, bool blocking)
 
     g_assert(in_aio_context_home_thread(ctx));
     progress = note_poller(ctx);
-    if (progress) {
+    if (unlikely(progress)) {
         /* That may be what our caller waits for, and they may have polled and been notified. */
         blocking = false;
     }
