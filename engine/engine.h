@@ -60,7 +60,7 @@ struct qaio_path_ops {
     BlockDriverState *(*bs)(void *file);
 
     /* For the statistics. allocations: how often memory for a request was not at hand. */
-    const LaioStats *(*laio_stats)(struct qaio_data *qd);
+    const AioStats *(*laio_stats)(struct qaio_data *qd);
     uint64_t (*allocations)(struct qaio_data *qd);
 };
 

@@ -312,9 +312,9 @@ static void qaio_blk_drain(struct qaio_data *qd)
     }
 }
 
-static const LaioStats *qaio_blk_laio_stats(struct qaio_data *qd)
+static const AioStats *qaio_blk_laio_stats(struct qaio_data *qd)
 {
-    static const LaioStats none;
+    static const AioStats none;
 
     return qd->laio ? laio_get_stats(qd->laio) : &none;
 }

@@ -180,7 +180,7 @@ static BlockDriverState *early_bs(void *file)
     return early_bdrv_node(file);
 }
 
-static const LaioStats *early_laio_stats(struct qaio_data *qd)
+static const AioStats *early_laio_stats(struct qaio_data *qd)
 {
     return early_block_get_stats(qd->early_block);
 }

@@ -33,7 +33,7 @@ static void add_number(GString *out, const char *key, uint64_t value)
 /* {"1":n,"2":n,"4":n,...}: how many were up to that large, and larger than the one before. */
 static void add_histogram(GString *out, const char *key, const uint64_t *buckets)
 {
-    unsigned last = LAIO_HISTOGRAM_BUCKETS;
+    unsigned last = AIO_HISTOGRAM_BUCKETS;
 
     while (last > 0 && !buckets[last - 1]) {
         last--;
@@ -56,7 +56,7 @@ static void add_requests(GString *out, const struct qaio_counters *counters)
     add_number(out, "failed", counters->failed);
 }
 
-static void add_laio(GString *out, const LaioStats *stats)
+static void add_laio(GString *out, const AioStats *stats)
 {
     add_number(out, "io_submit_calls", stats->submit_calls);
     add_histogram(out, "batch_histogram", stats->batch);

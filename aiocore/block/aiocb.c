@@ -19,7 +19,6 @@ G_STATIC_ASSERT(offsetof(FreeBlock, aiocb_info) == offsetof(BlockAIOCB, aiocb_in
 struct AIOCBPool {
     QSLIST_HEAD(, FreeBlock) free_blocks;
     const AIOCBInfo *info;
-    unsigned live; /* handed out */
     uint64_t misses;
 };
 
@@ -46,7 +45,6 @@ void aiocb_pool_free(AIOCBPool *pool)
 {
     FreeBlock *block;
 
-    g_assert(pool->live == 0);
     while ((block = QSLIST_FIRST(&pool->free_blocks))) {
         QSLIST_REMOVE_HEAD(&pool->free_blocks, next);
         qemu_vfree(block);
@@ -96,7 +94,6 @@ void *qemu_aio_get(AIOCBPool *pool, BlockCompletionFunc *cb, void *opaque)
         block = block_alloc(pool);
         pool->misses++;
     }
-    pool->live++;
 
     acb = (BlockAIOCB *)block;
     acb->cb = cb;
@@ -108,7 +105,6 @@ void qemu_aio_unref(AIOCBPool *pool, void *acb)
 {
     FreeBlock *block = acb;
 
-    pool->live--;
     QSLIST_INSERT_HEAD(&pool->free_blocks, block, next);
 }
 

@@ -46,7 +46,7 @@ typedef struct AIOCBPool AIOCBPool;
 
 AIOCBPool *aiocb_pool_new(const AIOCBInfo *info);
 
-/* All blocks must be back. */
+/* Frees the blocks that are back. */
 void aiocb_pool_free(AIOCBPool *pool);
 
 /* The one pool that belongs to @ctx itself, made on first use; @info is the same at every call. */
@@ -58,7 +58,8 @@ void aiocb_pool_reserve(AIOCBPool *pool, unsigned n);
 /* How often qemu_aio_get() found the pool empty and had to allocate. */
 uint64_t aiocb_pool_misses(AIOCBPool *pool);
 
-/* A block with @cb and @opaque set, the rest as it was left. Goes back with qemu_aio_unref(). */
+/* A block with @cb and @opaque set, the rest as it was left. Goes back with qemu_aio_unref(), to
+ * this pool or to another context's of the same kind. */
 void *qemu_aio_get(AIOCBPool *pool, BlockCompletionFunc *cb, void *opaque);
 void qemu_aio_unref(AIOCBPool *pool, void *acb);
 

@@ -12,6 +12,7 @@
  */
 #include "base/osdep.h"
 #include "block/block-backend.h"
+#include "block/block_int.h"
 #include "coroutine/coroutine_int.h"
 
 #define NOT_DONE 0x7fffffff
@@ -23,6 +24,12 @@ struct BlockBackend {
     unsigned in_flight; /* from the call that starts a request until its callback has returned */
     bool enable_write_cache;
     bool allow_write_beyond_eof;
+
+    unsigned quiesce_counter; /* drained sections that the node is in */
+    CoQueue queued_requests;  /* those that wait for their end */
+
+    ThrottleGroupMember tgm;
+    BlockAcctStats stats;
 };
 
 /* A request with a callback: one cache line. */
@@ -63,38 +70,139 @@ static int blk_check_byte_request(BlockBackend *blk, int64_t offset, int64_t byt
     return 0;
 }
 
-int coroutine_fn blk_co_preadv(BlockBackend *blk, int64_t offset, int64_t bytes, QEMUIOVector *qiov,
-                               BdrvRequestFlags flags)
+/*
+ * A request that comes in a drained section is not in flight until that has ended. Its coroutine
+ * may be woken in the context where the node was before.
+ */
+static void coroutine_fn blk_park(BlockBackend *blk)
 {
-    int ret = blk_check_byte_request(blk, offset, bytes);
-
-    return unlikely(ret < 0) ? ret : bdrv_co_preadv(blk->bs, offset, bytes, qiov, flags);
+    while (blk->quiesce_counter) {
+        blk->in_flight--;
+        qemu_co_queue_wait(&blk->queued_requests, NULL);
+        aio_co_reschedule_self(blk->ctx);
+        blk->in_flight++;
+    }
 }
 
-int coroutine_fn blk_co_pwritev(BlockBackend *blk, int64_t offset, int64_t bytes,
-                                QEMUIOVector *qiov, BdrvRequestFlags flags)
+static void coroutine_fn blk_wait_while_drained(BlockBackend *blk)
 {
-    int ret = blk_check_byte_request(blk, offset, bytes);
+    if (unlikely(blk->quiesce_counter)) {
+        blk_park(blk);
+    }
+}
 
+static void coroutine_fn blk_throttle(BlockBackend *blk, int64_t bytes, bool is_write)
+{
+    if (unlikely(blk->tgm.group)) {
+        throttle_group_co_io_limits_intercept(&blk->tgm, bytes, is_write);
+    }
+}
+
+/* Each of these is of a request that blk->in_flight counts already. */
+static int coroutine_fn blk_co_do_preadv(BlockBackend *blk, int64_t offset, int64_t bytes,
+                                         QEMUIOVector *qiov, BdrvRequestFlags flags)
+{
+    int ret;
+
+    blk_wait_while_drained(blk);
+    ret = blk_check_byte_request(blk, offset, bytes);
     if (unlikely(ret < 0)) {
         return ret;
     }
+    blk_throttle(blk, bytes, false);
+    return bdrv_co_preadv(blk->bs, offset, bytes, qiov, flags);
+}
+
+static int coroutine_fn blk_co_do_pwritev(BlockBackend *blk, int64_t offset, int64_t bytes,
+                                          QEMUIOVector *qiov, BdrvRequestFlags flags)
+{
+    int ret;
+
+    blk_wait_while_drained(blk);
+    ret = blk_check_byte_request(blk, offset, bytes);
+    if (unlikely(ret < 0)) {
+        return ret;
+    }
+    blk_throttle(blk, bytes, true);
     if (!blk->enable_write_cache) {
         flags |= BDRV_REQ_FUA;
     }
     return bdrv_co_pwritev(blk->bs, offset, bytes, qiov, flags);
 }
 
+static int coroutine_fn blk_co_do_pdiscard(BlockBackend *blk, int64_t offset, int64_t bytes)
+{
+    int ret;
+
+    blk_wait_while_drained(blk);
+    ret = blk_check_byte_request(blk, offset, bytes);
+    return ret < 0 ? ret : bdrv_co_pdiscard(blk->bs, offset, bytes);
+}
+
+static int coroutine_fn blk_co_do_flush(BlockBackend *blk)
+{
+    blk_wait_while_drained(blk);
+    return bdrv_co_flush(blk->bs);
+}
+
+int coroutine_fn blk_co_preadv(BlockBackend *blk, int64_t offset, int64_t bytes, QEMUIOVector *qiov,
+                               BdrvRequestFlags flags)
+{
+    int ret;
+
+    blk->in_flight++;
+    ret = blk_co_do_preadv(blk, offset, bytes, qiov, flags);
+    blk->in_flight--;
+    return ret;
+}
+
+int coroutine_fn blk_co_pwritev(BlockBackend *blk, int64_t offset, int64_t bytes,
+                                QEMUIOVector *qiov, BdrvRequestFlags flags)
+{
+    int ret;
+
+    blk->in_flight++;
+    ret = blk_co_do_pwritev(blk, offset, bytes, qiov, flags);
+    blk->in_flight--;
+    return ret;
+}
+
+int coroutine_fn blk_co_pwrite_zeroes(BlockBackend *blk, int64_t offset, int64_t bytes,
+                                      BdrvRequestFlags flags)
+{
+    return blk_co_pwritev(blk, offset, bytes, NULL, flags | BDRV_REQ_ZERO_WRITE);
+}
+
 int coroutine_fn blk_co_pdiscard(BlockBackend *blk, int64_t offset, int64_t bytes)
 {
-    int ret = blk_check_byte_request(blk, offset, bytes);
+    int ret;
 
-    return ret < 0 ? ret : bdrv_co_pdiscard(blk->bs, offset, bytes);
+    blk->in_flight++;
+    ret = blk_co_do_pdiscard(blk, offset, bytes);
+    blk->in_flight--;
+    return ret;
 }
 
 int coroutine_fn blk_co_flush(BlockBackend *blk)
 {
-    return bdrv_co_flush(blk->bs);
+    int ret;
+
+    blk->in_flight++;
+    ret = blk_co_do_flush(blk);
+    blk->in_flight--;
+    return ret;
+}
+
+int coroutine_fn blk_co_truncate(BlockBackend *blk, int64_t offset, PreallocMode prealloc,
+                                 Error **errp)
+{
+    int ret;
+
+    blk->in_flight++;
+    blk_wait_while_drained(blk);
+    ret = bdrv_co_truncate(blk->bs, offset, prealloc, errp);
+    blk->in_flight--;
+    return ret;
 }
 
 /* ---- requests with a callback --------------------------------------------------------------- */
@@ -134,7 +242,7 @@ static void coroutine_fn blk_aio_read_entry(void *opaque)
 {
     BlkAioEmAIOCB *acb = opaque;
 
-    acb->ret = blk_co_preadv(acb->blk, acb->offset, acb->bytes, acb->qiov, acb->flags);
+    acb->ret = blk_co_do_preadv(acb->blk, acb->offset, acb->bytes, acb->qiov, acb->flags);
     blk_aio_complete(acb);
 }
 
@@ -142,7 +250,7 @@ static void coroutine_fn blk_aio_write_entry(void *opaque)
 {
     BlkAioEmAIOCB *acb = opaque;
 
-    acb->ret = blk_co_pwritev(acb->blk, acb->offset, acb->bytes, acb->qiov, acb->flags);
+    acb->ret = blk_co_do_pwritev(acb->blk, acb->offset, acb->bytes, acb->qiov, acb->flags);
     blk_aio_complete(acb);
 }
 
@@ -150,7 +258,7 @@ static void coroutine_fn blk_aio_pdiscard_entry(void *opaque)
 {
     BlkAioEmAIOCB *acb = opaque;
 
-    acb->ret = blk_co_pdiscard(acb->blk, acb->offset, acb->bytes);
+    acb->ret = blk_co_do_pdiscard(acb->blk, acb->offset, acb->bytes);
     blk_aio_complete(acb);
 }
 
@@ -158,7 +266,7 @@ static void coroutine_fn blk_aio_flush_entry(void *opaque)
 {
     BlkAioEmAIOCB *acb = opaque;
 
-    acb->ret = blk_co_flush(acb->blk);
+    acb->ret = blk_co_do_flush(acb->blk);
     blk_aio_complete(acb);
 }
 
@@ -196,6 +304,13 @@ BlockAIOCB *blk_aio_pwritev(BlockBackend *blk, int64_t offset, QEMUIOVector *qio
                             BdrvRequestFlags flags, BlockCompletionFunc *cb, void *opaque)
 {
     return blk_aio_prwv(blk, offset, qiov->size, qiov, blk_aio_write_entry, flags, cb, opaque);
+}
+
+BlockAIOCB *blk_aio_pwrite_zeroes(BlockBackend *blk, int64_t offset, int64_t bytes,
+                                  BdrvRequestFlags flags, BlockCompletionFunc *cb, void *opaque)
+{
+    return blk_aio_prwv(blk, offset, bytes, NULL, blk_aio_write_entry, flags | BDRV_REQ_ZERO_WRITE,
+                        cb, opaque);
 }
 
 BlockAIOCB *blk_aio_pdiscard(BlockBackend *blk, int64_t offset, int64_t bytes,
@@ -253,10 +368,72 @@ int blk_pdiscard(BlockBackend *blk, int64_t offset, int64_t bytes)
 
 void blk_drain(BlockBackend *blk)
 {
-    g_assert(!qemu_in_coroutine());
-    while (blk->in_flight > 0) {
-        aio_poll(blk->ctx, true);
+    bdrv_drain(blk->bs);
+}
+
+/* ---- what the node wants ----------------------------------------------------------------------
+ */
+
+static void blk_root_drained_begin(void *opaque)
+{
+    BlockBackend *blk = opaque;
+
+    blk->quiesce_counter++;
+    if (blk->tgm.group) {
+        throttle_group_disable_limits(&blk->tgm);
     }
+}
+
+static bool blk_root_drained_poll(void *opaque)
+{
+    return ((BlockBackend *)opaque)->in_flight > 0;
+}
+
+/* The parked ones go on, unless one of them brings the next section with it. */
+static void blk_root_drained_end(void *opaque)
+{
+    BlockBackend *blk = opaque;
+
+    blk->quiesce_counter--;
+    if (blk->tgm.group) {
+        throttle_group_enable_limits(&blk->tgm);
+    }
+    while (!blk->quiesce_counter && qemu_co_enter_next(&blk->queued_requests, NULL)) {
+        /* next */
+    }
+}
+
+static void blk_root_detach_aio_context(void *opaque)
+{
+    BlockBackend *blk = opaque;
+
+    if (blk->tgm.group) {
+        throttle_group_detach_aio_context(&blk->tgm);
+    }
+}
+
+static void blk_root_attach_aio_context(void *opaque, AioContext *ctx)
+{
+    BlockBackend *blk = opaque;
+
+    blk->ctx = ctx;
+    blk->acbs = aio_get_aiocb_pool(ctx, &blk_aio_em_aiocb_info);
+    if (blk->tgm.group) {
+        throttle_group_attach_aio_context(&blk->tgm, ctx);
+    }
+}
+
+static const BdrvParentOps blk_root = {
+    .drained_begin = blk_root_drained_begin,
+    .drained_poll = blk_root_drained_poll,
+    .drained_end = blk_root_drained_end,
+    .detach_aio_context = blk_root_detach_aio_context,
+    .attach_aio_context = blk_root_attach_aio_context,
+};
+
+int blk_set_aio_context(BlockBackend *blk, AioContext *new_context, Error **errp)
+{
+    return bdrv_try_set_aio_context(blk->bs, new_context, errp);
 }
 
 /* ---- the backend itself --------------------------------------------------------------------- */
@@ -266,17 +443,53 @@ BlockBackend *blk_new_with_bs(BlockDriverState *bs)
     BlockBackend *blk = g_new0(BlockBackend, 1);
 
     blk->bs = bs;
-    blk->ctx = bdrv_get_aio_context(bs);
-    blk->acbs = aio_get_aiocb_pool(blk->ctx, &blk_aio_em_aiocb_info);
+    qemu_co_queue_init(&blk->queued_requests);
+    blk_root_attach_aio_context(blk, bdrv_get_aio_context(bs));
+    block_acct_init(&blk->stats);
+    bs->parent = &blk_root;
+    bs->parent_opaque = blk;
     blk->enable_write_cache = true;
     return blk;
 }
 
 void blk_unref(BlockBackend *blk)
 {
-    blk_drain(blk);
+    do {
+        blk_drain(blk); /* what callbacks start while we drain comes after: drain again */
+    } while (blk->in_flight > 0);
+    if (blk->tgm.group) {
+        throttle_group_unregister_tgm(&blk->tgm);
+    }
     bdrv_unref(blk->bs);
+    block_acct_cleanup(&blk->stats);
     g_free(blk);
+}
+
+/* ---- throttling and accounting ------------------------------------------------------------------
+ */
+
+void blk_io_limits_enable(BlockBackend *blk, const char *group)
+{
+    g_assert(!blk->tgm.group && !blk->quiesce_counter);
+    throttle_group_register_tgm(&blk->tgm, group, blk->ctx);
+}
+
+void blk_set_io_limits(BlockBackend *blk, const ThrottleConfig *cfg)
+{
+    throttle_group_config(&blk->tgm, cfg);
+}
+
+void blk_io_limits_disable(BlockBackend *blk)
+{
+    bdrv_drained_begin(blk->bs); /* none waits then */
+    throttle_group_enable_limits(&blk->tgm);
+    throttle_group_unregister_tgm(&blk->tgm);
+    bdrv_drained_end(blk->bs);
+}
+
+BlockAcctStats *blk_get_stats(BlockBackend *blk)
+{
+    return &blk->stats;
 }
 
 BlockDriverState *blk_bs(BlockBackend *blk)

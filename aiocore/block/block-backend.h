@@ -7,8 +7,10 @@
 #ifndef QAIO_BLOCK_BLOCK_BACKEND_H
 #define QAIO_BLOCK_BLOCK_BACKEND_H
 
+#include "block/accounting.h"
 #include "block/aiocb.h"
 #include "block/block.h"
+#include "block/throttle-groups.h"
 
 typedef struct BlockBackend BlockBackend;
 
@@ -40,6 +42,8 @@ BlockAIOCB *blk_aio_preadv(BlockBackend *blk, int64_t offset, QEMUIOVector *qiov
                            BdrvRequestFlags flags, BlockCompletionFunc *cb, void *opaque);
 BlockAIOCB *blk_aio_pwritev(BlockBackend *blk, int64_t offset, QEMUIOVector *qiov,
                             BdrvRequestFlags flags, BlockCompletionFunc *cb, void *opaque);
+BlockAIOCB *blk_aio_pwrite_zeroes(BlockBackend *blk, int64_t offset, int64_t bytes,
+                                  BdrvRequestFlags flags, BlockCompletionFunc *cb, void *opaque);
 BlockAIOCB *blk_aio_pdiscard(BlockBackend *blk, int64_t offset, int64_t bytes,
                              BlockCompletionFunc *cb, void *opaque);
 BlockAIOCB *blk_aio_flush(BlockBackend *blk, BlockCompletionFunc *cb, void *opaque);
@@ -52,15 +56,35 @@ int coroutine_fn blk_co_preadv(BlockBackend *blk, int64_t offset, int64_t bytes,
                                BdrvRequestFlags flags);
 int coroutine_fn blk_co_pwritev(BlockBackend *blk, int64_t offset, int64_t bytes,
                                 QEMUIOVector *qiov, BdrvRequestFlags flags);
+int coroutine_fn blk_co_pwrite_zeroes(BlockBackend *blk, int64_t offset, int64_t bytes,
+                                      BdrvRequestFlags flags);
 int coroutine_fn blk_co_pdiscard(BlockBackend *blk, int64_t offset, int64_t bytes);
 int coroutine_fn blk_co_flush(BlockBackend *blk);
+int coroutine_fn blk_co_truncate(BlockBackend *blk, int64_t offset, PreallocMode prealloc,
+                                 Error **errp);
 
 /* The same for callers that are no coroutines: they turn the loop until it is done. 0 or -errno. */
 int blk_flush(BlockBackend *blk);
 int blk_pdiscard(BlockBackend *blk, int64_t offset, int64_t bytes);
 
-/* Turn the loop until no request of @blk is in flight. Not for coroutines. */
+/* Wait until no request of @blk is in flight. What callbacks start meanwhile goes on afterwards:
+ * see bdrv_drained_begin(). */
 void blk_drain(BlockBackend *blk);
+
+/* Move @blk and its node to @new_context: see bdrv_try_set_aio_context(). */
+int blk_set_aio_context(BlockBackend *blk, AioContext *new_context, Error **errp);
+
+/*
+ * Have @blk's requests wait for the limits of the throttle group @group, which it joins. Set
+ * limits, which must be valid, are those of the whole group. disable: leave the group. Outside of
+ * coroutines and drained sections.
+ */
+void blk_io_limits_enable(BlockBackend *blk, const char *group);
+void blk_set_io_limits(BlockBackend *blk, const ThrottleConfig *cfg);
+void blk_io_limits_disable(BlockBackend *blk);
+
+/* The accounts of who uses @blk, who keeps them. Live as long as @blk. */
+BlockAcctStats *blk_get_stats(BlockBackend *blk);
 
 /* Gather requests until the last unplug. */
 void blk_io_plug(BlockBackend *blk);

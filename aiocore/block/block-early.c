@@ -229,7 +229,7 @@ void early_block_set_submitted_func(EarlyBlock *block, LaioEarlySubmittedFunc *f
     laio_early_set_submitted_func(block->laio, fn ? early_block_submitted : NULL, block);
 }
 
-const LaioStats *early_block_get_stats(EarlyBlock *block)
+const AioStats *early_block_get_stats(EarlyBlock *block)
 {
     return laio_early_get_stats(block->laio);
 }

@@ -27,7 +27,7 @@ void early_block_free(EarlyBlock *block);
 /* As laio_early_set_submitted_func(). */
 void early_block_set_submitted_func(EarlyBlock *block, LaioEarlySubmittedFunc *fn, void *opaque);
 
-const LaioStats *early_block_get_stats(EarlyBlock *block);
+const AioStats *early_block_get_stats(EarlyBlock *block);
 
 /* Have room for @n more requests in flight; early_block_misses() counts what lacked it. */
 void early_block_reserve(EarlyBlock *block, unsigned n);

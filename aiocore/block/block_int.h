@@ -6,12 +6,15 @@
 #define QAIO_BLOCK_BLOCK_INT_H
 
 #include "base/queue.h"
+#include "block/aiocb.h"
 #include "block/block.h"
+#include "coroutine/co-queue.h"
 
 typedef enum BdrvTrackedRequestType {
     BDRV_TRACKED_READ,
     BDRV_TRACKED_WRITE,
     BDRV_TRACKED_DISCARD,
+    BDRV_TRACKED_TRUNCATE,
 } BdrvTrackedRequestType;
 
 /* A request between its entry to and its return from the node. On its coroutine's stack. */
@@ -20,14 +23,17 @@ typedef struct BdrvTrackedRequest {
     int64_t offset;
     int64_t bytes;
     BdrvTrackedRequestType type;
+    bool serialising; /* no overlapping one may go on while this does */
+    bool waiting;     /* for an overlapping one; those that come after need not wait for it */
     QLIST_ENTRY(BdrvTrackedRequest) list;
 } BdrvTrackedRequest;
 
 struct BlockDriver {
     const char *format_name;
 
-    /* Take over @fd's properties into bs->opaque, and fill bs->bl. 0, or -errno and *errp. */
-    int (*bdrv_open)(BlockDriverState *bs, int fd, Error **errp);
+    /* Take over what concerns the driver into bs->opaque, and fill bs->bl. 0, or -errno and *errp.
+     */
+    int (*bdrv_open)(BlockDriverState *bs, const BlockdevOptions *options, Error **errp);
     void (*bdrv_close)(BlockDriverState *bs);
     int64_t (*bdrv_getlength)(BlockDriverState *bs);
 
@@ -38,9 +44,56 @@ struct BlockDriver {
     int coroutine_fn (*bdrv_co_pdiscard)(BlockDriverState *bs, int64_t offset, int64_t bytes);
     int coroutine_fn (*bdrv_co_flush_to_disk)(BlockDriverState *bs);
 
+    /* NULL, or -ENOTSUP: has no way of its own. @flags: MAY_UNMAP only. */
+    int coroutine_fn (*bdrv_co_pwrite_zeroes)(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                              BdrvRequestFlags flags);
+    /* NULL: the size is what it is. */
+    int coroutine_fn (*bdrv_co_truncate)(BlockDriverState *bs, int64_t offset,
+                                         PreallocMode prealloc, Error **errp);
+
+    /* The same for drivers with callbacks, which stand in where the coroutine's are NULL. The
+     * callback does not run before the call has returned; NULL: the request failed, -EIO. */
+    BlockAIOCB *(*bdrv_aio_preadv)(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                   QEMUIOVector *qiov, BdrvRequestFlags flags,
+                                   BlockCompletionFunc *cb, void *opaque);
+    BlockAIOCB *(*bdrv_aio_pwritev)(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                    QEMUIOVector *qiov, BdrvRequestFlags flags,
+                                    BlockCompletionFunc *cb, void *opaque);
+    BlockAIOCB *(*bdrv_aio_pdiscard)(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                     BlockCompletionFunc *cb, void *opaque);
+    BlockAIOCB *(*bdrv_aio_flush)(BlockDriverState *bs, BlockCompletionFunc *cb, void *opaque);
+
     void (*bdrv_io_plug)(BlockDriverState *bs);
     void (*bdrv_io_unplug)(BlockDriverState *bs);
+
+    /* Give up, and take up, what belongs to bs->aio_context, in its home thread, with nothing in
+     * flight. attach: 0, or -errno and *errp. NULL: there is nothing. */
+    void (*bdrv_detach_aio_context)(BlockDriverState *bs);
+    int (*bdrv_attach_aio_context)(BlockDriverState *bs, Error **errp);
 };
+
+/* What a node wants of whoever sends it requests. Home thread of its context. */
+typedef struct BdrvParentOps {
+    /* Start nothing new, and ... */
+    void (*drained_begin)(void *opaque);
+    /* ... whether there is still something in flight. */
+    bool (*drained_poll)(void *opaque);
+    void (*drained_end)(void *opaque);
+    /* The node moves, in a drained section: in the old, then in the new home thread. */
+    void (*detach_aio_context)(void *opaque);
+    void (*attach_aio_context)(void *opaque, AioContext *ctx);
+} BdrvParentOps;
+
+/* The nodes of one context. Its home thread's. */
+typedef QTAILQ_HEAD(BdrvNodeList, BlockDriverState) BdrvNodeList;
+
+/* ---- block.c ----------------------------------------------------------------------------------
+ */
+
+BdrvNodeList *bdrv_nodes_of(AioContext *ctx);
+
+/* Call @cb(@opaque) in the home thread of @ctx: here if that is the caller, else wait for it. */
+void bdrv_run_in_home_thread(AioContext *ctx, QEMUBHFunc *cb, void *opaque);
 
 struct BlockDriverState {
     BlockDriver *drv;
@@ -55,6 +108,99 @@ struct BlockDriverState {
      */
     QLIST_HEAD(, BdrvTrackedRequest) tracked_requests;
     unsigned in_flight;
+    unsigned quiesce_counter; /* drained sections that it is in */
+    unsigned serialising_in_flight;
+    CoQueue serialising_waiters; /* requests that wait for overlapping ones */
+
+    struct PadBuffer *pad_buffers; /* request-padding.c's, for reuse */
+
+    const BdrvParentOps *parent; /* NULL: nobody yet */
+    void *parent_opaque;
+    QTAILQ_ENTRY(BlockDriverState) node_list;
 };
+
+/* ---- tracked-request.c ------------------------------------------------------------------------
+ */
+
+void coroutine_fn tracked_request_begin(BdrvTrackedRequest *req, BlockDriverState *bs,
+                                        int64_t offset, int64_t bytes, BdrvTrackedRequestType type);
+void coroutine_fn tracked_request_end(BdrvTrackedRequest *req);
+
+/* Make @req, which is of whole blocks, one that nothing overlaps, and wait until it can go on. */
+void coroutine_fn bdrv_make_request_serialising(BdrvTrackedRequest *req);
+
+/* Wait until no serialising request overlaps @req. */
+void coroutine_fn bdrv_wait_serialising_slow(BdrvTrackedRequest *req);
+
+static inline void coroutine_fn bdrv_wait_serialising_requests(BdrvTrackedRequest *req)
+{
+    if (unlikely(req->bs->serialising_in_flight)) {
+        bdrv_wait_serialising_slow(req);
+    }
+}
+
+/* ---- request-padding.c ------------------------------------------------------------------------
+ */
+
+/*
+ * A request widened to whole blocks: the blocks at its ends are in a buffer of ours.
+ *
+ *         offset of the request
+ *     ├─ head ─┤                        ├─ tail ─┤
+ *     [  block │                        │  block ]
+ *     buf ─────┤ the caller's buffers   ├──────── buf, behind the first block; or in it
+ */
+typedef struct BdrvRequestPadding {
+    BlockDriverState *bs;
+    struct PadBuffer *buffer;
+    uint8_t *buf;      /* the block with the head; the only one if the tail is in the same */
+    uint8_t *tail_buf; /* the block with the tail */
+    size_t head;
+    size_t tail;
+    bool one_block;
+    QEMUIOVector qiov;   /* head, the caller's, tail */
+    struct iovec iov[4]; /* qiov's, where they suffice */
+} BdrvRequestPadding;
+
+/* Whether the request must be widened. */
+static inline bool bdrv_is_unaligned(BlockDriverState *bs, int64_t offset, int64_t bytes)
+{
+    return ((offset | bytes) & (bs->bl.request_alignment - 1)) != 0;
+}
+
+/* Widen *@offset and *@bytes, and make @pad->qiov for them around @qiov. */
+void bdrv_pad_request(BlockDriverState *bs, BdrvRequestPadding *pad, int64_t *offset,
+                      int64_t *bytes, QEMUIOVector *qiov);
+
+/* Give back what @pad took. */
+void bdrv_padding_finish(BdrvRequestPadding *pad);
+
+void bdrv_padding_cleanup(BlockDriverState *bs);
+
+/* ---- io.c -------------------------------------------------------------------------------------
+ */
+
+/* -EIO for a range that cannot be addressed, -EPERM when @bs is read-only. */
+int bdrv_check_write_request(BlockDriverState *bs, int64_t offset, int64_t bytes);
+
+/* ---- driver-io.c ------------------------------------------------------------------------------
+ */
+
+/* Whole blocks; the caller's request has waited. It is cut to what the driver takes. */
+int coroutine_fn bdrv_aligned_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                     QEMUIOVector *qiov, BdrvRequestFlags flags);
+int coroutine_fn bdrv_aligned_pwritev(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                      QEMUIOVector *qiov, BdrvRequestFlags flags);
+
+/* One piece, as the driver has it. */
+int coroutine_fn bdrv_driver_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes);
+int coroutine_fn bdrv_driver_flush(BlockDriverState *bs);
+
+/* ---- write-zeroes.c ---------------------------------------------------------------------------
+ */
+
+/* The same with zeroes. */
+int coroutine_fn bdrv_aligned_pwrite_zeroes(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                            BdrvRequestFlags flags);
 
 #endif

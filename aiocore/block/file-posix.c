@@ -4,14 +4,14 @@
  *
  * Which way does a request go?
  *
- *     read, write   direct I/O, buffers aligned, native  → linux-aio
+ *     read, write   io_uring, buffers fit                → io_uring
+ *                   direct I/O, buffers aligned, native  → linux-aio
  *                   direct I/O, buffers not aligned       → a worker, which copies (MISALIGNED)
  *                   else                                  → a worker
  *     flush         native, and kernel and file can       → linux-aio (IO_CMD_FDSYNC), else a
  * worker discard       always a worker
  */
 #include "base/osdep.h"
-#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/stat.h>
 #include <sys/ioctl.h>
@@ -19,160 +19,40 @@
 #include <sys/syscall.h>
 #include "base/memalign.h"
 #include "block/block_int.h"
+#include "block/io_uring.h"
 #include "block/linux-aio.h"
 #include "block/raw-aio.h"
+#include "block/raw-worker.h"
 #include "block/thread-pool.h"
 
 /* More than any device asks for: what remains when nothing can be found out. */
 #define FALLBACK_ALIGNMENT 4096
 
+/* The most that the kernel transfers in one request, in whole pages. */
+#define MAX_RW_BYTES 0x7ffff000u
+
 typedef struct BDRVRawState {
     int fd;              /* the opener's */
     LinuxAioState *laio; /* NULL: not native */
+    LuringState *luring; /* NULL: not io_uring */
     bool needs_alignment;
     bool is_device;
     bool no_native_flush; /* io_submit refused IO_CMD_FDSYNC on this file */
+    bool no_write_zeroes; /* the kernel has no way for this file */
 } BDRVRawState;
 
-/* ---- what workers do ----------------------------------------------------------------------- */
-
-/* A request on its way through a worker. On the stack of the coroutine that waits for it. */
-typedef struct RawPosixAIOData {
-    BDRVRawState *s;
-    int type;
-    BdrvRequestFlags flags;
-    int64_t offset;
-    int64_t bytes;
-    QEMUIOVector *qiov;
-    size_t alignment; /* for the copy of a misaligned request */
-} RawPosixAIOData;
-
-/*
- * Transfer all of @iov, which is altered, by as many system calls as it takes. Returns the bytes
- * moved, fewer than asked for only at the end of the file, or -errno.
- */
-static ssize_t handle_aiocb_rw_vector(RawPosixAIOData *acb, struct iovec *iov, unsigned niov)
-{
-    int rwf = acb->flags & BDRV_REQ_FUA ? RWF_DSYNC : 0;
-    int64_t done = 0;
-    ssize_t len;
-
-    while (done < acb->bytes) {
-        len = acb->type & QEMU_AIO_WRITE
-                  ? pwritev2(acb->s->fd, iov, MIN(niov, IOV_MAX), acb->offset + done, rwf)
-                  : preadv2(acb->s->fd, iov, MIN(niov, IOV_MAX), acb->offset + done, 0);
-        if (len < 0 && errno == EINTR) {
-            continue;
-        }
-        if (len == 0 || (len < 0 && errno == EINVAL && done > 0 && acb->s->needs_alignment)) {
-            /* The end of the file, which direct I/O shows by refusing to go on from where it lies.
-             */
-            break;
-        }
-        if (len < 0) {
-            return -errno;
-        }
-        done += len;
-        iov_discard_front(&iov, &niov, len);
-    }
-    return done;
-}
-
-/* The same through a buffer that the device can use. */
-static ssize_t handle_aiocb_rw_bounce(RawPosixAIOData *acb)
-{
-    void *buf = qemu_try_memalign(acb->alignment, acb->bytes);
-    struct iovec iov = { .iov_base = buf, .iov_len = acb->bytes };
-    ssize_t ret;
-
-    if (!buf) {
-        return -ENOMEM;
-    }
-    if (acb->type & QEMU_AIO_WRITE) {
-        qemu_iovec_to_buf(acb->qiov, 0, buf, acb->bytes);
-    }
-    ret = handle_aiocb_rw_vector(acb, &iov, 1);
-    if (ret > 0 && (acb->type & QEMU_AIO_READ)) {
-        qemu_iovec_from_buf(acb->qiov, 0, buf, ret);
-    }
-    qemu_vfree(buf);
-    return ret;
-}
-
-/* The transfer alters the vector it works on, which is the submitter's: work on a copy. */
-static ssize_t handle_aiocb_rw_copy(RawPosixAIOData *acb)
-{
-    struct iovec *iov = g_memdup2(acb->qiov->iov, acb->qiov->niov * sizeof(*iov));
-    ssize_t ret = handle_aiocb_rw_vector(acb, iov, acb->qiov->niov);
-
-    g_free(iov);
-    return ret;
-}
-
-static ssize_t handle_aiocb_rw_aligned(RawPosixAIOData *acb)
-{
-    struct iovec iov;
-
-    if (acb->qiov->niov != 1) {
-        return handle_aiocb_rw_copy(acb);
-    }
-    iov = acb->qiov->iov[0];
-    return handle_aiocb_rw_vector(acb, &iov, 1);
-}
-
-static int handle_aiocb_rw(void *opaque)
-{
-    RawPosixAIOData *acb = opaque;
-    ssize_t ret = acb->type & QEMU_AIO_MISALIGNED ? handle_aiocb_rw_bounce(acb)
-                                                  : handle_aiocb_rw_aligned(acb);
-
-    if (ret < 0) {
-        return ret;
-    }
-    if (ret < acb->bytes && (acb->type & QEMU_AIO_WRITE)) {
-        return -ENOSPC;
-    }
-    if (ret < acb->bytes) {
-        /* Past the end of the file, where there are zeroes. */
-        qemu_iovec_memset(acb->qiov, ret, 0, acb->bytes - ret);
-    }
-    return 0;
-}
-
-static int handle_aiocb_flush(void *opaque)
-{
-    RawPosixAIOData *acb = opaque;
-
-    return fdatasync(acb->s->fd) < 0 ? -errno : 0;
-}
-
-int raw_discard_now(int fd, bool is_device, int64_t offset, int64_t bytes)
-{
-    uint64_t range[2] = { offset, bytes };
-    int ret;
-
-    do {
-        ret = is_device ? ioctl(fd, BLKDISCARD, range)
-                        : fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, bytes);
-    } while (ret < 0 && errno == EINTR);
-    return ret < 0 ? -errno : 0;
-}
-
-static int handle_aiocb_discard(void *opaque)
-{
-    RawPosixAIOData *acb = opaque;
-
-    return raw_discard_now(acb->s->fd, acb->s->is_device, acb->offset, acb->bytes);
-}
+/* ---- requests ------------------------------------------------------------------------------ */
 
 static int coroutine_fn raw_thread_pool_submit(BlockDriverState *bs, ThreadPoolFunc func,
                                                RawPosixAIOData *acb)
 {
-    acb->s = bs->opaque;
+    const BDRVRawState *s = bs->opaque;
+
+    acb->fd = s->fd;
+    acb->is_device = s->is_device;
+    acb->direct = s->needs_alignment;
     return thread_pool_submit_co(aio_get_thread_pool(bs->aio_context), func, acb);
 }
-
-/* ---- requests ------------------------------------------------------------------------------ */
 
 static QAIO_NOINLINE int coroutine_fn raw_co_prw_in_thread(BlockDriverState *bs, int64_t offset,
                                                            int64_t bytes, QEMUIOVector *qiov,
@@ -199,6 +79,8 @@ static int coroutine_fn raw_co_prw(BlockDriverState *bs, int64_t offset, int64_t
         type |= QEMU_AIO_MISALIGNED;
     } else if (likely(s->laio)) {
         return laio_co_submit(s->laio, s->fd, offset, qiov, type, flags, 0);
+    } else if (s->luring) {
+        return luring_co_submit(s->luring, s->fd, offset, qiov, type, flags);
     }
     return raw_co_prw_in_thread(bs, offset, bytes, qiov, type, flags);
 }
@@ -215,6 +97,9 @@ static int coroutine_fn raw_co_flush_to_disk(BlockDriverState *bs)
     RawPosixAIOData acb = { .type = QEMU_AIO_FLUSH };
     int ret;
 
+    if (s->luring) {
+        return luring_co_submit(s->luring, s->fd, 0, NULL, QEMU_AIO_FLUSH, 0);
+    }
     if (s->laio && !s->no_native_flush) {
         ret = laio_co_submit(s->laio, s->fd, 0, NULL, QEMU_AIO_FLUSH, 0, 0);
         if (ret != -EINVAL) {
@@ -248,12 +133,46 @@ static int coroutine_fn raw_co_pdiscard(BlockDriverState *bs, int64_t offset, in
     return raw_thread_pool_submit(bs, handle_aiocb_discard, &acb);
 }
 
+static int coroutine_fn raw_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                             BdrvRequestFlags flags)
+{
+    BDRVRawState *s = bs->opaque;
+    RawPosixAIOData acb = {
+        .type = QEMU_AIO_WRITE_ZEROES, .flags = flags, .offset = offset, .bytes = bytes
+    };
+    int ret;
+
+    if (s->no_write_zeroes) {
+        return -ENOTSUP;
+    }
+    ret = raw_thread_pool_submit(bs, handle_aiocb_write_zeroes, &acb);
+    s->no_write_zeroes = ret == -ENOTSUP;
+    return ret;
+}
+
+static int coroutine_fn file_co_truncate(BlockDriverState *bs, int64_t offset,
+                                         PreallocMode prealloc, Error **errp)
+{
+    RawPosixAIOData acb = {
+        .type = QEMU_AIO_TRUNCATE, .offset = bs->total_bytes, .bytes = offset, .prealloc = prealloc
+    };
+    int ret = raw_thread_pool_submit(bs, handle_aiocb_truncate, &acb);
+
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "%s: cannot be made %" PRId64 " bytes long", bs->filename,
+                         offset);
+    }
+    return ret;
+}
+
 static void raw_aio_plug(BlockDriverState *bs)
 {
     BDRVRawState *s = bs->opaque;
 
     if (s->laio) {
         laio_io_plug(s->laio);
+    } else if (s->luring) {
+        luring_io_plug(s->luring);
     }
 }
 
@@ -263,6 +182,8 @@ static void raw_aio_unplug(BlockDriverState *bs)
 
     if (s->laio) {
         laio_io_unplug(s->laio);
+    } else if (s->luring) {
+        luring_io_unplug(s->luring);
     }
 }
 
@@ -357,22 +278,37 @@ static int raw_probe_alignment(BlockDriverState *bs, Error **errp)
 
 /* Native AIO blocks in io_submit when the page cache is in play, so it comes only with direct I/O.
  */
-static int raw_attach_laio(BlockDriverState *bs, Error **errp)
+static int attach_laio(BlockDriverState *bs, Error **errp)
 {
     BDRVRawState *s = bs->opaque;
 
-    if (!(bs->open_flags & BDRV_O_NATIVE_AIO)) {
-        return 0;
-    }
     if (!s->needs_alignment) {
         error_setg(errp, "%s: native AIO needs direct I/O", bs->filename);
         return -EINVAL;
     }
-    s->laio = aio_get_linux_aio(bs->aio_context);
-    if (!s->laio) {
-        s->laio = aio_setup_linux_aio(bs->aio_context, LAIO_DEFAULT_MAX_EVENTS, errp);
-    }
+    s->laio = aio_get_linux_aio(bs->aio_context)
+                  ?: aio_setup_linux_aio(bs->aio_context, LAIO_DEFAULT_MAX_EVENTS, errp);
     return s->laio ? 0 : -EIO;
+}
+
+static int attach_luring(BlockDriverState *bs, Error **errp)
+{
+    BDRVRawState *s = bs->opaque;
+
+    s->luring = aio_get_linux_io_uring(bs->aio_context)
+                    ?: aio_setup_linux_io_uring(bs->aio_context, LAIO_DEFAULT_MAX_EVENTS, errp);
+    return s->luring ? 0 : -EIO;
+}
+
+static int raw_attach_aio_context(BlockDriverState *bs, Error **errp)
+{
+    if (bs->open_flags & BDRV_O_NATIVE_AIO) {
+        return attach_laio(bs, errp);
+    }
+    if (bs->open_flags & BDRV_O_IO_URING) {
+        return attach_luring(bs, errp);
+    }
+    return 0;
 }
 
 static int raw_open(BlockDriverState *bs, int fd, bool is_device, Error **errp)
@@ -384,7 +320,7 @@ static int raw_open(BlockDriverState *bs, int fd, bool is_device, Error **errp)
     s->is_device = is_device;
     s->needs_alignment = bs->open_flags & BDRV_O_NOCACHE;
     bs->opaque = s;
-    ret = raw_attach_laio(bs, errp);
+    ret = raw_attach_aio_context(bs, errp);
     if (ret < 0) {
         g_free(s);
         return ret;
@@ -392,18 +328,44 @@ static int raw_open(BlockDriverState *bs, int fd, bool is_device, Error **errp)
     ret = raw_probe_alignment(bs, errp);
     if (ret < 0) {
         g_free(s);
+        return ret;
     }
-    return ret;
+    bs->bl.max_iov = IOV_MAX;
+    bs->bl.max_transfer = MAX_RW_BYTES;
+    return 0;
 }
 
-static int file_open(BlockDriverState *bs, int fd, Error **errp)
+/* Whoever names a driver may name the wrong one. */
+static bool check_kind(BlockDriverState *bs, int fd, mode_t kind, const char *hint, Error **errp)
 {
-    return raw_open(bs, fd, false, errp);
+    struct stat st;
+
+    if (fstat(fd, &st) < 0) {
+        error_setg_errno(errp, errno, "%s: cannot tell what it is", bs->filename);
+        return false;
+    }
+    if ((st.st_mode & S_IFMT) != kind) {
+        error_setg(errp, "%s: driver %s is not for it: %s", bs->filename, bs->drv->format_name,
+                   hint);
+        return false;
+    }
+    return true;
 }
 
-static int hdev_open(BlockDriverState *bs, int fd, Error **errp)
+static int file_open(BlockDriverState *bs, const BlockdevOptions *options, Error **errp)
 {
-    return raw_open(bs, fd, true, errp);
+    if (!check_kind(bs, options->fd, S_IFREG, "name a regular file, or use host_device", errp)) {
+        return -EINVAL;
+    }
+    return raw_open(bs, options->fd, false, errp);
+}
+
+static int hdev_open(BlockDriverState *bs, const BlockdevOptions *options, Error **errp)
+{
+    if (!check_kind(bs, options->fd, S_IFBLK, "name a block device, or use file", errp)) {
+        return -EINVAL;
+    }
+    return raw_open(bs, options->fd, true, errp);
 }
 
 static void raw_close(BlockDriverState *bs)
@@ -411,15 +373,17 @@ static void raw_close(BlockDriverState *bs)
     g_free(bs->opaque);
 }
 
-#define RAW_CALLBACKS                                                                          \
-    .bdrv_close = raw_close, .bdrv_getlength = raw_getlength, .bdrv_co_preadv = raw_co_preadv, \
-    .bdrv_co_pwritev = raw_co_pwritev, .bdrv_co_pdiscard = raw_co_pdiscard,                    \
-    .bdrv_co_flush_to_disk = raw_co_flush_to_disk, .bdrv_io_plug = raw_aio_plug,               \
-    .bdrv_io_unplug = raw_aio_unplug
+#define RAW_CALLBACKS                                                                             \
+    .bdrv_close = raw_close, .bdrv_getlength = raw_getlength, .bdrv_co_preadv = raw_co_preadv,    \
+    .bdrv_co_pwritev = raw_co_pwritev, .bdrv_co_pdiscard = raw_co_pdiscard,                       \
+    .bdrv_co_flush_to_disk = raw_co_flush_to_disk, .bdrv_co_pwrite_zeroes = raw_co_pwrite_zeroes, \
+    .bdrv_io_plug = raw_aio_plug, .bdrv_io_unplug = raw_aio_unplug,                               \
+    .bdrv_attach_aio_context = raw_attach_aio_context
 
 BlockDriver bdrv_file = {
     .format_name = "file",
     .bdrv_open = file_open,
+    .bdrv_co_truncate = file_co_truncate,
     RAW_CALLBACKS,
 };
 

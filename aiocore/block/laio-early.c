@@ -58,7 +58,7 @@ struct LaioEarly {
 
     LaioEarlySubmittedFunc *submitted;
     void *submitted_opaque;
-    LaioStats stats;
+    AioStats stats;
 };
 
 /* ---- submission ----------------------------------------------------------------------------- */
@@ -199,7 +199,7 @@ static void qemu_laio_early_process_completions(LaioEarly *s)
 
     s->stats.completions += n;
     if (n) {
-        laio_histogram_add(s->stats.completion_runs, n);
+        aio_histogram_add(s->stats.completion_runs, n);
     }
 }
 
@@ -301,7 +301,7 @@ uint64_t laio_early_misses(LaioEarly *s)
     return aiocb_pool_misses(s->pool);
 }
 
-const LaioStats *laio_early_get_stats(LaioEarly *s)
+const AioStats *laio_early_get_stats(LaioEarly *s)
 {
     return &s->stats;
 }

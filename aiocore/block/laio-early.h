@@ -47,6 +47,6 @@ void laio_early_reserve(LaioEarly *s, unsigned n);
 uint64_t laio_early_misses(LaioEarly *s);
 
 /* What happened since the state was made. There is no ring to look at: its counters stay 0. */
-const LaioStats *laio_early_get_stats(LaioEarly *s);
+const AioStats *laio_early_get_stats(LaioEarly *s);
 
 #endif

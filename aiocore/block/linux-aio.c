@@ -99,7 +99,7 @@ struct LinuxAioState {
 
     LaioSubmittedFunc *submitted;
     void *submitted_opaque;
-    LaioStats stats;
+    AioStats stats;
 };
 
 static void ioq_submit(LinuxAioState *s);
@@ -245,7 +245,7 @@ static void qemu_laio_process_completions(LinuxAioState *s)
 
     s->stats.completions += n;
     if (n) {
-        laio_histogram_add(s->stats.completion_runs, n);
+        aio_histogram_add(s->stats.completion_runs, n);
     }
 }
 
@@ -318,7 +318,7 @@ static void ioq_accept(LinuxAioState *s, int n)
     }
     s->io_q.in_queue -= n;
     s->io_q.in_flight += n;
-    laio_histogram_add(s->stats.batch, n);
+    aio_histogram_add(s->stats.batch, n);
     if (s->submitted) {
         s->submitted(s->submitted_opaque, s->batch, n);
     }
@@ -387,7 +387,7 @@ static void ioq_submit(LinuxAioState *s)
 /* How many requests to gather under plug. */
 static uint64_t laio_max_batch(LinuxAioState *s, uint64_t dev_max_batch)
 {
-    uint64_t max_batch = aio_context_get_max_batch(s->aio_context) ?: LAIO_DEFAULT_MAX_BATCH;
+    uint64_t max_batch = aio_context_get_max_batch(s->aio_context) ?: AIO_DEFAULT_MAX_BATCH;
 
     if (dev_max_batch) {
         max_batch = MIN(max_batch, dev_max_batch);
@@ -487,7 +487,7 @@ void laio_set_submitted_func(LinuxAioState *s, LaioSubmittedFunc *fn, void *opaq
     s->submitted_opaque = opaque;
 }
 
-const LaioStats *laio_get_stats(LinuxAioState *s)
+const AioStats *laio_get_stats(LinuxAioState *s)
 {
     return &s->stats;
 }

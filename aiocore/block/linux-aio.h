@@ -8,13 +8,11 @@
 #define QAIO_BLOCK_LINUX_AIO_H
 
 #include <libaio.h>
+#include "block/aio-stats.h"
 #include "block/block.h"
 
 typedef struct LinuxAioState LinuxAioState;
 
-/* How many requests are gathered under plug when neither the context nor the node says: QEMU's
- * number. */
-#define LAIO_DEFAULT_MAX_BATCH 32
 /* How many may be in flight: QEMU's number. */
 #define LAIO_DEFAULT_MAX_EVENTS 1024
 
@@ -55,32 +53,9 @@ static inline Coroutine *laio_iocb_coroutine(const struct iocb *iocb)
     return iocb->data;
 }
 
-/* What happened since the state was made. Histogram bucket i counts values in (2^(i-1), 2^i]. */
-#define LAIO_HISTOGRAM_BUCKETS 17
-
-typedef struct LaioStats {
-    uint64_t submit_calls;
-    uint64_t submit_again;  /* refused with EAGAIN */
-    uint64_t submit_errors; /* refused with another error: that many requests failed */
-    uint64_t completions;
-    uint64_t ring_polls;
-    uint64_t ring_polls_empty;
-    uint64_t eventfd_wakeups;
-    uint64_t batch[LAIO_HISTOGRAM_BUCKETS];
-    uint64_t completion_runs[LAIO_HISTOGRAM_BUCKETS]; /* by the completions that a run found */
-} LaioStats;
-
-const LaioStats *laio_get_stats(LinuxAioState *s);
+const AioStats *laio_get_stats(LinuxAioState *s);
 
 /* ---- what other users of Linux AIO share ---------------------------------------------------- */
-
-/* Count @n >= 1 in its bucket, which is the number of bits in n - 1. */
-static inline void laio_histogram_add(uint64_t *buckets, unsigned n)
-{
-    unsigned i = n > 1 ? 32 - (unsigned)__builtin_clz(n - 1) : 0;
-
-    buckets[MIN(i, LAIO_HISTOGRAM_BUCKETS - 1)]++;
-}
 
 /* io_setup(2). 0, or -errno and *errp, which names the sysctl when that is the reason. */
 int laio_setup_context(unsigned max_events, io_context_t *ctx, Error **errp);

@@ -7,10 +7,12 @@
 
 #include "base/osdep.h"
 
-#define QEMU_AIO_READ    0x0001
-#define QEMU_AIO_WRITE   0x0002
-#define QEMU_AIO_FLUSH   0x0008
-#define QEMU_AIO_DISCARD 0x0010
+#define QEMU_AIO_READ         0x0001
+#define QEMU_AIO_WRITE        0x0002
+#define QEMU_AIO_FLUSH        0x0008
+#define QEMU_AIO_DISCARD      0x0010
+#define QEMU_AIO_WRITE_ZEROES 0x0020
+#define QEMU_AIO_TRUNCATE     0x0080
 
 /* The buffers cannot be used for direct I/O; the worker copies. */
 #define QEMU_AIO_MISALIGNED 0x1000

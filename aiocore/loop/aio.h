@@ -174,6 +174,9 @@ bool aio_context_set_fdmon(AioContext *ctx, AioFDMon fdmon, Error **errp);
 void aio_disable_external(AioContext *ctx);
 void aio_enable_external(AioContext *ctx);
 
+/* Whether they are left out now. Any thread. */
+bool aio_external_disabled(AioContext *ctx);
+
 /* ---- as a part of GLib's main loop ---------------------------------------------------------- */
 
 /*
@@ -243,7 +246,9 @@ void aio_co_wake(Coroutine *co);
 typedef enum AioSlot {
     AIO_SLOT_THREAD_POOL,
     AIO_SLOT_LINUX_AIO,
+    AIO_SLOT_IO_URING,
     AIO_SLOT_AIOCB_POOL,
+    AIO_SLOT_BDRV_NODES,
     AIO_SLOT__COUNT,
 } AioSlot;
 

@@ -553,6 +553,11 @@ void aio_disable_external(AioContext *ctx)
     }
 }
 
+bool aio_external_disabled(AioContext *ctx)
+{
+    return qatomic_read(&ctx->external_disable_cnt) != 0;
+}
+
 void aio_enable_external(AioContext *ctx)
 {
     g_assert(qatomic_read(&ctx->external_disable_cnt) > 0);

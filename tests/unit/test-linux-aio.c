@@ -504,7 +504,7 @@ static void check_batch(unsigned max_events, int64_t ctx_max_batch, uint64_t dev
 
 static void test_batch_of_32_goes_although_plugged(void)
 {
-    check_batch(1024, 0, 0, LAIO_DEFAULT_MAX_BATCH);
+    check_batch(1024, 0, 0, AIO_DEFAULT_MAX_BATCH);
 }
 
 static void test_max_batch_of_context_and_node(void)
@@ -1154,7 +1154,7 @@ static uint64_t sum(const uint64_t *buckets)
 {
     uint64_t n = 0;
 
-    for (int i = 0; i < LAIO_HISTOGRAM_BUCKETS; i++) {
+    for (int i = 0; i < AIO_HISTOGRAM_BUCKETS; i++) {
         n += buckets[i];
     }
     return n;
@@ -1162,7 +1162,7 @@ static uint64_t sum(const uint64_t *buckets)
 
 static void test_statistics_add_up(void)
 {
-    const LaioStats *st;
+    const AioStats *st;
     Fixture f;
     Request *r;
 
