@@ -34,7 +34,14 @@ struct io_u *qaio_event(struct thread_data *td, int event fio_unused)
 
 static const struct qaio_path_ops *qaio_path(const struct qaio_options *options)
 {
-    return options->loop == QAIO_LOOP_SELECT ? &qaio_early_path : &qaio_blk_path;
+    switch (options->loop) {
+    case QAIO_LOOP_MAIN_LOOP:
+        return &qaio_main_loop_path;
+    case QAIO_LOOP_SELECT:
+        return &qaio_early_path;
+    default:
+        return &qaio_blk_path;
+    }
 }
 
 int qaio_init(struct thread_data *td)

@@ -67,6 +67,9 @@ struct qaio_path_ops {
 /* BlockBackend, coroutines and linux-aio over aio_poll(): the default. */
 extern const struct qaio_path_ops qaio_blk_path;
 
+/* The same over main_loop_wait(): qaio_loop=main_loop. */
+extern const struct qaio_path_ops qaio_main_loop_path;
+
 /* A callback per request and one io_submit() each, over select(): qaio_loop=select. */
 extern const struct qaio_path_ops qaio_early_path;
 
@@ -78,8 +81,9 @@ struct qaio_data {
     const struct qaio_path_ops *path;
 
     AioContext *ctx;
-    LinuxAioState *laio; /* NULL when workers do all the I/O */
-    int open_flags;      /* BDRV_O_*, besides RDWR: what the options make of each file */
+    GMainContext *main_context; /* on the main loop's path, which owns ctx there */
+    LinuxAioState *laio;        /* NULL when workers do all the I/O */
+    int open_flags;             /* BDRV_O_*, besides RDWR: what the options make of each file */
     bool write_through;
 
     GHashTable *files; /* the path's open files, as a set: fio does not close them all */
@@ -159,6 +163,11 @@ static inline unsigned qaio_ndone(const struct qaio_data *qd)
 enum fio_q_status qaio_do_it_fios_way(struct thread_data *td, struct io_u *io_u);
 
 /* ---- statistics ------------------------------------------------------------------------------ */
+
+/* A main loop for the calling thread, and its AioContext; NULL and *errp on failure. And the end of
+ * it. */
+AioContext *qaio_main_loop_new(struct qaio_data *qd, Error **errp);
+void qaio_main_loop_free(struct qaio_data *qd);
 
 /* Open the file of qaio_stats, if that is set, so that a bad name shows before the job runs. 0 or
  * -errno. */

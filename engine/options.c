@@ -20,6 +20,8 @@ struct fio_option qaio_option_table[] = {
         .help = "The event loop that requests run on (default: aio_poll)",
         .posval = {
             { .ival = "aio_poll", .oval = QAIO_LOOP_AIO_POLL, .help = "QEMU's AioContext" },
+            { .ival = "main_loop", .oval = QAIO_LOOP_MAIN_LOOP,
+              .help = "QEMU's main loop: the AioContext as a source of GLib's" },
             { .ival = "select", .oval = QAIO_LOOP_SELECT,
               .help = "The loop before AioContext; needs qaio_coroutine=none" },
         },
@@ -209,15 +211,30 @@ static const char *unfit_for_select(const struct qaio_data *qd)
     return NULL;
 }
 
+/* Under the main loop it is GLib's descriptors that are waited for, with ppoll and nothing else. */
+static const char *unfit_for_main_loop(const struct qaio_options *options)
+{
+    if (options->fdmon == QAIO_FDMON_EPOLL || options->fdmon == QAIO_FDMON_IO_URING) {
+        return "qaio_fdmon=poll, for that is how it waits: set that, or leave qaio_fdmon out";
+    }
+    if (options->poll_max_ns || options->poll_grow || options->poll_shrink) {
+        return "qaio_poll_max_ns, qaio_poll_grow and qaio_poll_shrink left out: it cannot poll";
+    }
+    return NULL;
+}
+
 static int apply_loop(struct qaio_data *qd)
 {
     const char *need = NULL;
 
     if (qd->options->loop == QAIO_LOOP_SELECT) {
         need = unfit_for_select(qd);
+    } else if (qd->options->loop == QAIO_LOOP_MAIN_LOOP) {
+        need = unfit_for_main_loop(qd->options);
     }
     if (need) {
-        log_err("qaio: qaio_loop=select needs %s\n", need);
+        log_err("qaio: qaio_loop=%s needs %s\n",
+                qd->options->loop == QAIO_LOOP_SELECT ? "select" : "main_loop", need);
         return -EINVAL;
     }
     if (qd->options->loop != QAIO_LOOP_SELECT && qd->options->coroutine == QAIO_COROUTINE_NONE) {

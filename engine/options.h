@@ -16,6 +16,7 @@ enum qaio_coroutine_kind {
 enum qaio_loop {
     QAIO_LOOP_DEFAULT,
     QAIO_LOOP_AIO_POLL,
+    QAIO_LOOP_MAIN_LOOP,
     QAIO_LOOP_SELECT,
 };
 

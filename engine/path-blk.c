@@ -16,6 +16,7 @@
  * after is completion latency, as with fio's own libaio engine.
  */
 #include "engine/engine.h"
+#include "loop/main-loop.h"
 
 /* ---- issue times ---------------------------------------------------------------------------- */
 
@@ -211,21 +212,45 @@ static int qaio_blk_commit(struct thread_data *td)
 
 /*
  * With iodepth_batch_complete_min=0 fio asks for one event all the same, and means: do not sleep
- * for it. Without a minimum one look is all.
+ * for it. Without a minimum one look is all. @turn is known where this is called, and called
+ * directly.
  */
-static int qaio_blk_getevents(struct thread_data *td, unsigned int min, unsigned int max,
-                              const struct timespec *t)
+static inline __attribute__((always_inline)) int
+getevents(struct thread_data *td, unsigned min, unsigned max, const struct timespec *t,
+          void (*turn)(struct qaio_data *qd, bool blocking))
 {
     struct qaio_data *qd = td->io_ops_data;
     bool blocking = td->o.iodepth_batch_complete_min != 0 && !t;
 
     if (min == 0 && qaio_ndone(qd) == 0) {
-        aio_poll(qd->ctx, false);
+        turn(qd, false);
     }
     while (qaio_ndone(qd) < min) {
-        aio_poll(qd->ctx, blocking);
+        turn(qd, blocking);
     }
     return MIN(qaio_ndone(qd), max);
+}
+
+static inline void turn_aio_poll(struct qaio_data *qd, bool blocking)
+{
+    aio_poll(qd->ctx, blocking);
+}
+
+static int qaio_blk_getevents(struct thread_data *td, unsigned int min, unsigned int max,
+                              const struct timespec *t)
+{
+    return getevents(td, min, max, t, turn_aio_poll);
+}
+
+static inline void turn_main_loop(struct qaio_data *qd fio_unused, bool blocking)
+{
+    main_loop_wait(!blocking);
+}
+
+static int qaio_main_loop_getevents(struct thread_data *td, unsigned int min, unsigned int max,
+                                    const struct timespec *t)
+{
+    return getevents(td, min, max, t, turn_main_loop);
 }
 
 /* ---- a job's loop and files ------------------------------------------------------------------ */
@@ -264,8 +289,17 @@ static int qaio_start_laio(struct qaio_data *qd)
     return 0;
 }
 
+static bool uses_main_loop(const struct qaio_data *qd)
+{
+    return qd->options->loop == QAIO_LOOP_MAIN_LOOP;
+}
+
 static void qaio_free_loop(struct qaio_data *qd)
 {
+    if (uses_main_loop(qd)) {
+        qaio_main_loop_free(qd);
+        return;
+    }
     qemu_set_current_aio_context(NULL);
     aio_context_unref(qd->ctx);
 }
@@ -276,7 +310,7 @@ static int qaio_blk_start(struct qaio_data *qd)
     Error *err = NULL;
     int ret;
 
-    qd->ctx = aio_context_new(&err);
+    qd->ctx = uses_main_loop(qd) ? qaio_main_loop_new(qd, &err) : aio_context_new(&err);
     if (!qd->ctx) {
         log_err("qaio: %s\n", error_get_pretty(err));
         error_free(err);
@@ -350,15 +384,18 @@ static struct ioengine_ops blk_hooks = {
     .getevents = qaio_blk_getevents,
 };
 
-const struct qaio_path_ops qaio_blk_path = {
-    .hooks = &blk_hooks,
-    .start = qaio_blk_start,
-    .stop = qaio_blk_stop,
-    .drain = qaio_blk_drain,
-    .submit = qaio_submit,
-    .open = qaio_blk_open,
-    .close = qaio_blk_close,
-    .bs = qaio_blk_bs,
-    .laio_stats = qaio_blk_laio_stats,
-    .allocations = qaio_blk_allocations,
+#define BLK_PATH_FUNCTIONS                                                                    \
+    .start = qaio_blk_start, .stop = qaio_blk_stop, .drain = qaio_blk_drain,                  \
+    .submit = qaio_submit, .open = qaio_blk_open, .close = qaio_blk_close, .bs = qaio_blk_bs, \
+    .laio_stats = qaio_blk_laio_stats, .allocations = qaio_blk_allocations
+
+const struct qaio_path_ops qaio_blk_path = { .hooks = &blk_hooks, BLK_PATH_FUNCTIONS };
+
+static struct ioengine_ops main_loop_hooks = {
+    QAIO_COMMON_HOOKS,
+    .queue = qaio_blk_queue,
+    .commit = qaio_blk_commit,
+    .getevents = qaio_main_loop_getevents,
 };
+
+const struct qaio_path_ops qaio_main_loop_path = { .hooks = &main_loop_hooks, BLK_PATH_FUNCTIONS };

@@ -6,7 +6,7 @@
 
 is_qaio || skip_all "only qaio's"
 plan 15
-options='qaio_coroutine qaio_max_events qaio_max_batch qaio_aio qaio_cache qaio_poll_max_ns qaio_poll_grow qaio_poll_shrink qaio_fdmon
+options='qaio_loop qaio_coroutine qaio_max_events qaio_max_batch qaio_aio qaio_cache qaio_poll_max_ns qaio_poll_grow qaio_poll_shrink qaio_fdmon
     qaio_stats'
 
 timeout 20 env ${QAIO_PRELOAD:+LD_PRELOAD=$QAIO_PRELOAD} "$FIO" --enghelp="$QAIO_SO" >"$T/help.log" 2>&1

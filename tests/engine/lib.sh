@@ -7,6 +7,7 @@
 #   QAIO_SO=FILE      the engine (default: $builddir/libqaio.so)
 #   FIO=FILE          the fio binary (default: fio)
 #   QAIO_PRELOAD=LIB  loaded into fio ahead of everything else (for an engine built with -fsanitize)
+#   QAIO_OPTIONS      options for every run of the engine, ahead of the test's own
 #   QAIO_ENGINE=libaio  runs fio's own engine instead, leaving the qaio_ options out: it shows that a test
 #                     asks for nothing that fio itself does not give. Checks of qaio alone are skipped then.
 #
@@ -123,7 +124,8 @@ fio_start() {
     local args=() arg output=(--output-format=json --output="$run.out")
     local preload=$QAIO_PRELOAD${fio_preload:+${QAIO_PRELOAD:+:}$fio_preload}
     [ -z "${fio_output-}" ] || output=(--output-format="$fio_output")
-    for arg; do
+    # shellcheck disable=SC2086 # options: to be split
+    for arg in ${QAIO_OPTIONS-} "$@"; do
         [[ ${fio_engine:-$engine} != external:* && $arg == --qaio_* ]] || args+=("$arg")
     done
     [ -z "$preload" ] || preload=LD_PRELOAD=$preload
