@@ -215,9 +215,9 @@ static int qaio_blk_commit(struct thread_data *td)
  * for it. Without a minimum one look is all. @turn is known where this is called, and called
  * directly.
  */
-static inline __attribute__((always_inline)) int
-getevents(struct thread_data *td, unsigned min, unsigned max, const struct timespec *t,
-          void (*turn)(struct qaio_data *qd, bool blocking))
+static QAIO_ALWAYS_INLINE int getevents(struct thread_data *td, unsigned min, unsigned max,
+                                        const struct timespec *t,
+                                        void (*turn)(struct qaio_data *qd, bool blocking))
 {
     struct qaio_data *qd = td->io_ops_data;
     bool blocking = td->o.iodepth_batch_complete_min != 0 && !t;

@@ -63,4 +63,7 @@
 /* For what is rarely called: not in its callers, whose way it would lengthen, nor near them. */
 #define QAIO_COLD __attribute__((noinline, cold))
 
+/* For those on the hot path that a second caller would otherwise put behind a call there. */
+#define QAIO_ALWAYS_INLINE inline __attribute__((always_inline))
+
 #endif

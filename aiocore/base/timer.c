@@ -207,7 +207,7 @@ int64_t timerlistgroup_deadline_ns(QEMUTimerListGroup *tlg)
     return deadline;
 }
 
-bool timerlistgroup_run_timers(QEMUTimerListGroup *tlg)
+bool timerlistgroup_run_armed_timers(QEMUTimerListGroup *tlg)
 {
     unsigned armed = qatomic_read(&tlg->armed);
     bool progress = false;

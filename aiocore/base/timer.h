@@ -16,6 +16,7 @@
 #define QAIO_BASE_TIMER_H
 
 #include "base/osdep.h"
+#include "base/atomic.h"
 
 #define SCALE_S  1000000000
 #define SCALE_MS 1000000
@@ -84,10 +85,16 @@ void timerlistgroup_deinit(QEMUTimerListGroup *tlg);
 /* How long until the first timer is due: 0 if it is, -1 if there is none. Any thread. */
 int64_t timerlistgroup_deadline_ns(QEMUTimerListGroup *tlg);
 
+/* What follows, for a group that has any. */
+bool timerlistgroup_run_armed_timers(QEMUTimerListGroup *tlg);
+
 /* Run the timers that are due, in the order of their times, equal ones in that of their arming. One
  * that a callback arms waits for the next call, even if it is due. Returns whether there were any.
  */
-bool timerlistgroup_run_timers(QEMUTimerListGroup *tlg);
+static inline bool timerlistgroup_run_timers(QEMUTimerListGroup *tlg)
+{
+    return qatomic_read(&tlg->armed) && timerlistgroup_run_armed_timers(tlg);
+}
 
 /* A timer of @tlg's, on clock @type, whose times are in units of @scale ns. Not armed. */
 void timer_init_full(QEMUTimer *ts, QEMUTimerListGroup *tlg, QEMUClockType type, int scale,

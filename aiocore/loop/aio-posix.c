@@ -201,7 +201,7 @@ static void poll_handler_is_not_idle(AioContext *ctx, AioHandler *node)
 
 /* A callback may delete the handler, so each step looks again. Returns whether there was progress.
  */
-static bool dispatch_handler(AioContext *ctx, AioHandler *node)
+static QAIO_ALWAYS_INLINE bool dispatch_handler(AioContext *ctx, AioHandler *node)
 {
     int revents = node->pfd.revents & node->pfd.events;
     bool poll_ready = node->poll_ready;
@@ -232,7 +232,7 @@ static bool dispatch_handler(AioContext *ctx, AioHandler *node)
     return progress && node->opaque != &ctx->notifier;
 }
 
-static bool dispatch_ready_handlers(AioContext *ctx, AioHandlerList *ready_list)
+static QAIO_ALWAYS_INLINE bool dispatch_ready_handlers(AioContext *ctx, AioHandlerList *ready_list)
 {
     bool progress = false;
     AioHandler *node;
