@@ -28,7 +28,7 @@ int __wrap_event_notifier_set(EventNotifier *e)
 static GMainContext *gc;
 static AioContext *ctx;
 static GSource *source;
-static int polls, last_timeout;
+static int last_timeout, last_ready;
 static void (*during_poll)(void); /* once, before GLib looks at the descriptors */
 static bool really_sleep;
 
@@ -36,13 +36,13 @@ static int test_poll(GPollFD *fds, guint n, int timeout)
 {
     void (*once)(void) = during_poll;
 
-    polls++;
     last_timeout = timeout;
     during_poll = NULL;
     if (once) {
         once();
     }
-    return g_poll(fds, n, really_sleep ? timeout : 0);
+    last_ready = g_poll(fds, n, really_sleep ? timeout : 0);
+    return last_ready;
 }
 
 static void set_up(void)
@@ -54,7 +54,6 @@ static void set_up(void)
     g_main_context_set_poll_func(gc, test_poll);
     during_poll = NULL;
     really_sleep = false;
-    polls = 0;
 }
 
 static void tear_down(void)
@@ -445,6 +444,7 @@ static void test_external_handlers_are_left_out(void)
     settle();
     g_assert_cmpint(w.runs + late.runs, ==, 0);
     g_assert_cmpint(last_timeout, ==, -1);
+    g_assert_cmpint(last_ready, ==, 0);
 
     really_sleep = true;
     during_poll = enable_by_thread;
@@ -993,6 +993,28 @@ static void test_rival_ready_in_check(const void *in_dispatch)
     bh_tear_down();
 }
 
+/* Ours had work in prepare, so GLib did not sleep, and other threads need not wake it. */
+static void test_rival_comes_before_work(void)
+{
+    int runs = 0;
+    Rival *rival;
+
+    bh_set_up();
+    rival = rival_new(G_PRIORITY_HIGH);
+    settle();
+    aio_bh_schedule_oneshot(ctx, count, &runs);
+    rival->ready_in_check = true;
+    rival->in_dispatch = schedule_bh_in_thread;
+    turn();
+    g_assert_cmpint(rival->runs, ==, 1);
+    g_assert_cmpint(runs, ==, 0);
+    writes_expected = 0;
+    expect_bh_without_sleep();
+    g_assert_cmpint(runs, ==, 1);
+    rival_free(rival);
+    bh_tear_down();
+}
+
 /* The same, and with its work done by a nested turn of each kind. */
 static void schedule_and_iterate(void)
 {
@@ -1321,6 +1343,7 @@ int main(int argc, char **argv)
                          test_rival_ready_in_check);
     g_test_add_data_func("/gsource/notify/rival_in_check/aio_poll", (void *)schedule_and_aio_poll,
                          test_rival_ready_in_check);
+    g_test_add_func("/gsource/notify/rival_comes_before", test_rival_comes_before_work);
     g_test_add_data_func("/gsource/notify/later_prepare", (void *)schedule_bh,
                          test_work_from_a_later_prepare);
     g_test_add_data_func("/gsource/notify/later_prepare/many", (void *)schedule_many,

@@ -296,6 +296,8 @@ typedef struct Party {
     unsigned at; /* in pollfds */
     int seen;
     bool leave;
+    GArray *filled[8]; /* of the turns that are under way */
+    unsigned depth;
 } Party;
 
 static void party_notify(Notifier *notifier, void *data)
@@ -306,11 +308,16 @@ static void party_notify(Notifier *notifier, void *data)
     if (poll->state == MAIN_LOOP_POLL_FILL) {
         GPollFD pfd = { .fd = event_notifier_get_fd(&party->e), .events = G_IO_IN };
 
+        for (unsigned i = 0; i < party->depth; i++) {
+            g_assert_true(party->filled[i] != poll->pollfds);
+        }
+        party->filled[party->depth++] = poll->pollfds;
         party->at = poll->pollfds->len;
         g_array_append_val(poll->pollfds, pfd);
         g_string_append(trace, "F");
         return;
     }
+    g_assert_true(party->filled[--party->depth] == poll->pollfds);
     g_string_append(trace, poll->state == MAIN_LOOP_POLL_OK ? "O" : "E");
     if (poll->state == MAIN_LOOP_POLL_OK) {
         GPollFD *pfd = &g_array_index(poll->pollfds, GPollFD, party->at);
@@ -397,11 +404,11 @@ static void test_notifiers_bring_descriptors(void)
     g_assert_cmpint(b.seen, ==, 1);
     g_assert_cmpstr(trace->str, ==, "FFOOFFOO");
 
-    a.leave = true;
+    b.leave = true; /* the one that is called first */
     main_loop_wait(false);
     main_loop_wait(false);
     g_assert_cmpstr(trace->str, ==, "FFOOFFOOFFOOFO");
-    main_loop_poll_remove_notifier(&b.notifier);
+    main_loop_poll_remove_notifier(&a.notifier);
     event_notifier_cleanup(&a.e);
     party_done(&b);
     tear_down();
