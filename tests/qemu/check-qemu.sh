@@ -11,6 +11,7 @@ srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
 builddir=$(cd "${builddir:-.}" && pwd)
 unset MAKEFLAGS MFLAGS MAKELEVEL
 export LC_ALL=C
+export TSAN_OPTIONS="${TSAN_OPTIONS-} suppressions=$srcdir/tests/qemu/tsan.supp"
 
 source=$builddir/qemu-source
 links=$builddir/tests/qemu/source
@@ -64,10 +65,13 @@ if ! "$srcdir/scripts/fetch-qemu" "$source" 2>"$log" >&2; then
     exit 0
 fi
 
-build test-iov && run test-iov
-if build test-coroutine; then
+for test in test-iov test-fdmon-epoll test-thread-pool; do
+    build $test && run $test
+done
+for test in test-coroutine test-aio; do
+    build $test || continue
     for backend in asm ucontext; do
-        run test-coroutine QAIO_COROUTINE=$backend
+        run $test QAIO_COROUTINE=$backend
     done
-fi
+done
 echo "1..$number"
