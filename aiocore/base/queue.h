@@ -244,6 +244,9 @@
          ? NULL                             \
          : container_of((elm)->field.tqe_prev, struct type, field.tqe_next))
 
+/* Move all of @head2 behind what is in @head1. */
+#define QTAILQ_CONCAT(head1, head2, field) TAILQ_CONCAT(head1, head2, field)
+
 #define QTAILQ_REMOVE(head, elm, field) \
     do {                                \
         TAILQ_REMOVE(head, elm, field); \

@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  *     home thread                     worker                               home thread
- *     submit: queue, go on ──▶ takes it, runs func, puts it on done ──▶ completion_bh: wakes the
- *                              and schedules completion_bh              coroutine or calls back
+ *     submit: queue, go on ──▶ takes it, runs func, puts it on done, ──▶ completion_bh: wakes the
+ *                              schedules completion_bh                   coroutine or calls back
  *
  *                 worker takes it           func returned
  *     THREAD_QUEUED ──────────▶ THREAD_ACTIVE ──────────▶ THREAD_DONE ──▶ completion_bh
@@ -49,7 +49,8 @@ typedef QTAILQ_HEAD(, ThreadPoolElement) ElementList;
 struct ThreadPool {
     AioContext *ctx;
     QEMUBH *completion_bh;
-    AIOCBPool *acbs; /* home thread */
+    AIOCBPool *acbs;        /* home thread */
+    ElementList completing; /* taken off done, not completed yet; home thread */
 
     pthread_mutex_t lock; /* protects everything below */
     pthread_cond_t
@@ -116,13 +117,28 @@ static ThreadPoolElement *wait_for_request(ThreadPool *pool)
     return NULL;
 }
 
-/* Under lock, which orders what func did before completion_bh. */
+/* Under lock, which orders what func did before completion_bh, which the caller schedules then. */
 static void element_done(ThreadPool *pool, ThreadPoolElement *elem, int ret)
 {
     elem->ret = ret;
     elem->state = THREAD_DONE;
     QTAILQ_INSERT_TAIL(&pool->done, elem, next);
+}
+
+/*
+ * Run @elem. Returns the next one, if there is one at once. Nobody is woken while we hold the lock:
+ * he would run into it.
+ */
+static ThreadPoolElement *run_request(ThreadPool *pool, ThreadPoolElement *elem)
+{
+    int ret = elem->func(elem->arg);
+
+    pthread_mutex_lock(&pool->lock);
+    element_done(pool, elem, ret);
+    elem = worker_must_leave(pool) ? NULL : take_request(pool);
+    pthread_mutex_unlock(&pool->lock);
     qemu_bh_schedule(pool->completion_bh);
+    return elem;
 }
 
 /* Under lock. What woke this one may have been meant for one that goes on. */
@@ -140,14 +156,14 @@ static void *worker_thread(void *opaque)
 {
     ThreadPool *pool = opaque;
     ThreadPoolElement *elem;
-    int ret;
 
     pthread_mutex_lock(&pool->lock);
     while ((elem = wait_for_request(pool))) {
         pthread_mutex_unlock(&pool->lock);
-        ret = elem->func(elem->arg);
+        while (elem) {
+            elem = run_request(pool, elem);
+        }
         pthread_mutex_lock(&pool->lock);
-        element_done(pool, elem, ret);
     }
     worker_leaves(pool);
     pthread_mutex_unlock(&pool->lock);
@@ -193,6 +209,28 @@ static void element_complete(ThreadPoolElement *elem)
     }
 }
 
+/* The next that is done; NULL, and completion_bh not due any more, if there is none. */
+static ThreadPoolElement *take_done(ThreadPool *pool)
+{
+    ThreadPoolElement *elem;
+
+    if (QTAILQ_EMPTY(&pool->completing)) {
+        pthread_mutex_lock(&pool->lock);
+        QTAILQ_CONCAT(&pool->completing, &pool->done, next);
+        if (QTAILQ_EMPTY(&pool->completing)) {
+            /* Workers schedule after they have put theirs on done: what comes now does not go
+             * unseen. */
+            qemu_bh_cancel(pool->completion_bh);
+        }
+        pthread_mutex_unlock(&pool->lock);
+    }
+    elem = QTAILQ_FIRST(&pool->completing);
+    if (elem) {
+        QTAILQ_REMOVE(&pool->completing, elem, next);
+    }
+    return elem;
+}
+
 static void completion_bh_cb(void *opaque)
 {
     ThreadPool *pool = opaque;
@@ -200,31 +238,21 @@ static void completion_bh_cb(void *opaque)
 
     /* Once it is completed an element is gone, and whoever was told may have come to wait in a
      * nested loop: take them one at a time, and see to it that a nested loop comes here too. */
-    pthread_mutex_lock(&pool->lock);
-    while ((elem = QTAILQ_FIRST(&pool->done))) {
-        QTAILQ_REMOVE(&pool->done, elem, next);
-        if (!QTAILQ_EMPTY(&pool->done)) {
+    while ((elem = take_done(pool))) {
+        if (!QTAILQ_EMPTY(&pool->completing)) {
             qemu_bh_schedule(pool->completion_bh);
         }
-        pthread_mutex_unlock(&pool->lock);
         element_complete(elem);
-        pthread_mutex_lock(&pool->lock);
     }
-    /* Workers schedule under the lock, so nothing that is done now goes unseen. */
-    qemu_bh_cancel(pool->completion_bh);
-    pthread_mutex_unlock(&pool->lock);
 }
 
 /* ---- submission ---------------------------------------------------------------------------- */
 
-/* Under lock. Returns whether somebody will come for the request. */
-static bool find_worker(ThreadPool *pool)
+/* Under lock. Returns whether somebody will come for the request; *@wake: he has to be woken. */
+static bool find_worker(ThreadPool *pool, bool *wake)
 {
-    if (pool->idle_threads >= pool->queued + 1) {
-        pthread_cond_signal(&pool->request_cond);
-        return true;
-    }
-    if (pool->threads < pool->max_threads && start_worker(pool)) {
+    *wake = pool->idle_threads >= pool->queued + 1;
+    if (*wake || (pool->threads < pool->max_threads && start_worker(pool))) {
         return true;
     }
     return pool->threads > 0;
@@ -233,15 +261,18 @@ static bool find_worker(ThreadPool *pool)
 /* False, with nothing done, if not a single worker can be started. */
 static bool element_submit(ThreadPool *pool, ThreadPoolElement *elem)
 {
-    bool found;
+    bool found, wake;
 
     pthread_mutex_lock(&pool->lock);
-    found = find_worker(pool);
+    found = find_worker(pool, &wake);
     if (found) {
         QTAILQ_INSERT_TAIL(&pool->requests, elem, next);
         pool->queued++;
     }
     pthread_mutex_unlock(&pool->lock);
+    if (wake) {
+        pthread_cond_signal(&pool->request_cond);
+    }
     return found;
 }
 
@@ -271,6 +302,7 @@ static void thread_pool_cancel(BlockAIOCB *common)
         QTAILQ_REMOVE(&pool->requests, &acb->elem, next);
         pool->queued--;
         element_done(pool, &acb->elem, -ECANCELED);
+        qemu_bh_schedule(pool->completion_bh);
     }
     pthread_mutex_unlock(&pool->lock);
 }
@@ -292,6 +324,7 @@ BlockAIOCB *thread_pool_submit_aio(ThreadPool *pool, ThreadPoolFunc *func, void 
         pthread_mutex_lock(&pool->lock);
         element_done(pool, &acb->elem, -EAGAIN);
         pthread_mutex_unlock(&pool->lock);
+        qemu_bh_schedule(pool->completion_bh);
     }
     return &acb->common;
 }
@@ -336,6 +369,7 @@ ThreadPool *thread_pool_new(AioContext *ctx)
     pthread_cond_init(&pool->request_cond, &attr);
     pthread_condattr_destroy(&attr);
     pthread_cond_init(&pool->stopped_cond, NULL);
+    QTAILQ_INIT(&pool->completing);
     QTAILQ_INIT(&pool->requests);
     QTAILQ_INIT(&pool->done);
     return pool;
@@ -344,7 +378,8 @@ ThreadPool *thread_pool_new(AioContext *ctx)
 void thread_pool_free(ThreadPool *pool)
 {
     pthread_mutex_lock(&pool->lock);
-    g_assert(QTAILQ_EMPTY(&pool->requests) && QTAILQ_EMPTY(&pool->done));
+    g_assert(QTAILQ_EMPTY(&pool->requests) && QTAILQ_EMPTY(&pool->done) &&
+             QTAILQ_EMPTY(&pool->completing));
     pool->stopping = true;
     pthread_cond_broadcast(&pool->request_cond);
     while (pool->threads > 0) {

@@ -261,7 +261,7 @@ static void test_qsimpleq_split(void)
 
 static void test_qtailq(void)
 {
-    THead head = QTAILQ_HEAD_INITIALIZER(head);
+    THead head = QTAILQ_HEAD_INITIALIZER(head), other = QTAILQ_HEAD_INITIALIZER(other);
     Item storage[5], *i = items(storage), *it, *next;
 
     g_assert_null(QTAILQ_LAST(&head, Item, t));
@@ -279,6 +279,13 @@ static void test_qtailq(void)
     QTAILQ_REMOVE(&head, &i[1], t);
     QTAILQ_INSERT_TAIL(&head, &i[4], t);
     CHECK(QTAILQ, &head, t, "024");
+    QTAILQ_CONCAT(&head, &other, t);
+    CHECK(QTAILQ, &head, t, "024");
+    QTAILQ_INSERT_TAIL(&other, &i[1], t);
+    QTAILQ_INSERT_TAIL(&other, &i[3], t);
+    QTAILQ_CONCAT(&head, &other, t);
+    CHECK(QTAILQ, &head, t, "02413");
+    g_assert_true(QTAILQ_EMPTY(&other));
     QTAILQ_FOREACH_SAFE (it, &head, t, next) {
         QTAILQ_REMOVE(&head, it, t);
     }
