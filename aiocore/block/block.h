@@ -69,11 +69,12 @@ extern BlockDriver bdrv_null_aio;
 
 /* What a node is opened over; each driver reads what concerns it. */
 typedef struct BlockdevOptions {
-    const char *filename; /* for messages */
-    int fd;               /* file, host_device: the caller's, who closes it after bdrv_unref() */
-    int64_t size;         /* null-co, null-aio: in bytes */
-    uint64_t latency_ns;  /* the same: how long each request takes */
-    bool read_zeroes;     /* the same: reads give zeroes; else they leave the buffers alone */
+    const char *filename;   /* for messages */
+    int fd;                 /* file, host_device: the caller's, who closes it after bdrv_unref() */
+    uint64_t aio_max_batch; /* native AIO: requests to gather; 0: as the context says */
+    int64_t size;           /* null-co, null-aio: in bytes */
+    uint64_t latency_ns;    /* the same: how long each request takes */
+    bool read_zeroes;       /* the same: reads give zeroes; else they leave the buffers alone */
 } BlockdevOptions;
 
 /*

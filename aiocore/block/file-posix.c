@@ -35,6 +35,7 @@ typedef struct BDRVRawState {
     int fd;              /* the opener's */
     LinuxAioState *laio; /* NULL: not native */
     LuringState *luring; /* NULL: not io_uring */
+    uint64_t aio_max_batch;
     bool needs_alignment;
     bool is_device;
     bool no_native_flush; /* io_submit refused IO_CMD_FDSYNC on this file */
@@ -78,7 +79,7 @@ static int coroutine_fn raw_co_prw(BlockDriverState *bs, int64_t offset, int64_t
     if (unlikely(s->needs_alignment && !bdrv_qiov_is_aligned(bs, qiov))) {
         type |= QEMU_AIO_MISALIGNED;
     } else if (likely(s->laio)) {
-        return laio_co_submit(s->laio, s->fd, offset, qiov, type, flags, 0);
+        return laio_co_submit(s->laio, s->fd, offset, qiov, type, flags, s->aio_max_batch);
     } else if (s->luring) {
         return luring_co_submit(s->luring, s->fd, offset, qiov, type, flags);
     }
@@ -101,7 +102,7 @@ static int coroutine_fn raw_co_flush_to_disk(BlockDriverState *bs)
         return luring_co_submit(s->luring, s->fd, 0, NULL, QEMU_AIO_FLUSH, 0);
     }
     if (s->laio && !s->no_native_flush) {
-        ret = laio_co_submit(s->laio, s->fd, 0, NULL, QEMU_AIO_FLUSH, 0, 0);
+        ret = laio_co_submit(s->laio, s->fd, 0, NULL, QEMU_AIO_FLUSH, 0, s->aio_max_batch);
         if (ret != -EINVAL) {
             return ret;
         }
@@ -311,12 +312,14 @@ static int raw_attach_aio_context(BlockDriverState *bs, Error **errp)
     return 0;
 }
 
-static int raw_open(BlockDriverState *bs, int fd, bool is_device, Error **errp)
+static int raw_open(BlockDriverState *bs, const BlockdevOptions *options, bool is_device,
+                    Error **errp)
 {
     BDRVRawState *s = g_new0(BDRVRawState, 1);
     int ret;
 
-    s->fd = fd;
+    s->fd = options->fd;
+    s->aio_max_batch = options->aio_max_batch;
     s->is_device = is_device;
     s->needs_alignment = bs->open_flags & BDRV_O_NOCACHE;
     bs->opaque = s;
@@ -357,7 +360,7 @@ static int file_open(BlockDriverState *bs, const BlockdevOptions *options, Error
     if (!check_kind(bs, options->fd, S_IFREG, "name a regular file, or use host_device", errp)) {
         return -EINVAL;
     }
-    return raw_open(bs, options->fd, false, errp);
+    return raw_open(bs, options, false, errp);
 }
 
 static int hdev_open(BlockDriverState *bs, const BlockdevOptions *options, Error **errp)
@@ -365,7 +368,7 @@ static int hdev_open(BlockDriverState *bs, const BlockdevOptions *options, Error
     if (!check_kind(bs, options->fd, S_IFBLK, "name a block device, or use file", errp)) {
         return -EINVAL;
     }
-    return raw_open(bs, options->fd, true, errp);
+    return raw_open(bs, options, true, errp);
 }
 
 static void raw_close(BlockDriverState *bs)

@@ -65,7 +65,7 @@ typedef struct Fixture {
     QEMUIOVector qiov; /* one block of buf */
 } Fixture;
 
-static bool set_up_in(Fixture *f, const char *dir, int open_flags)
+static bool set_up_with(Fixture *f, const char *dir, int open_flags, BlockdevOptions *options)
 {
     memset(&kernel, 0, sizeof(kernel));
     *f = (Fixture){ 0 };
@@ -75,11 +75,20 @@ static bool set_up_in(Fixture *f, const char *dir, int open_flags)
         return false;
     }
     f->ctx = test_context_new();
-    f->blk = blk_new_with_bs(bdrv_open_fd("image", f->fd, open_flags, f->ctx, &error_abort));
+    options->filename = "image";
+    options->fd = f->fd;
+    f->blk = blk_new_with_bs(bdrv_open(NULL, options, open_flags, f->ctx, &error_abort));
     f->buf = qemu_memalign(BLOCK, FILE_SIZE);
     memset(f->buf, 0xee, FILE_SIZE);
     qemu_iovec_init_buf(&f->qiov, f->buf, BLOCK);
     return true;
+}
+
+static bool set_up_in(Fixture *f, const char *dir, int open_flags)
+{
+    BlockdevOptions options = { 0 };
+
+    return set_up_with(f, dir, open_flags, &options);
 }
 
 /* Direct and native, where that is possible; most tests do not care where. */
@@ -349,6 +358,28 @@ static void test_drain_waits_for_callbacks(void)
     tear_down(&f);
 }
 
+static void test_batch_of_the_node(void)
+{
+    BlockdevOptions options = { .aio_max_batch = 3 };
+    Result res[5] = { 0 };
+    Fixture f;
+
+    if (!set_up_with(&f, g_get_tmp_dir(), BDRV_O_NOCACHE | BDRV_O_NATIVE_AIO, &options)) {
+        return;
+    }
+    blk_io_plug(f.blk);
+    for (int i = 0; i < 5; i++) {
+        blk_aio_preadv(f.blk, i * BLOCK, &f.qiov, 0, result_cb, &res[i]);
+        res[i].call_returned = true;
+        g_assert_cmpint(kernel.calls, ==, i >= 2);
+    }
+    g_assert_cmpint(kernel.last_nr, ==, 3);
+    blk_io_unplug(f.blk);
+    g_assert_cmpint(kernel.last_nr, ==, 2);
+    TEST_POLL_UNTIL(f.ctx, res[0].calls && res[4].calls);
+    tear_down(&f);
+}
+
 static void test_what_callbacks_start_goes_on_after_drain(void)
 {
     Fixture f;
@@ -585,5 +616,6 @@ int main(int argc, char **argv)
     g_test_add_func("/blk/adds/request-of-a-coroutine", test_request_of_a_coroutine);
     g_test_add_func("/blk/adds/reserve", test_no_miss_within_the_reserve);
     g_test_add_func("/blk/co/every-kind", test_requests_of_coroutines);
+    g_test_add_func("/block-backend/batch-of-the-node", test_batch_of_the_node);
     return g_test_run();
 }
