@@ -70,16 +70,13 @@ static int blk_check_byte_request(BlockBackend *blk, int64_t offset, int64_t byt
     return 0;
 }
 
-/*
- * A request that comes in a drained section is not in flight until that has ended. Its coroutine
- * may be woken in the context where the node was before.
- */
+/* A request that comes in a drained section is not in flight until that has ended, wherever the
+ * node is then: see blk_resume_parked(). */
 static void coroutine_fn blk_park(BlockBackend *blk)
 {
     while (blk->quiesce_counter) {
         blk->in_flight--;
         qemu_co_queue_wait(&blk->queued_requests, NULL);
-        aio_co_reschedule_self(blk->ctx);
         blk->in_flight++;
     }
 }
@@ -389,7 +386,24 @@ static bool blk_root_drained_poll(void *opaque)
     return ((BlockBackend *)opaque)->in_flight > 0;
 }
 
-/* The parked ones go on, unless one of them brings the next section with it. */
+/*
+ * The parked ones go on, unless one of them brings the next section with it. The node may have
+ * moved: then they are entered here, and not woken in the thread where they were parked. On their
+ * way from there they would be in flight for nobody, and the node could move, or go, before they
+ * arrive.
+ */
+static void blk_resume_parked(BlockBackend *blk)
+{
+    CoQueue *queue = &blk->queued_requests;
+
+    while (!blk->quiesce_counter && !qemu_co_queue_empty(queue)) {
+        Coroutine *co = QSIMPLEQ_FIRST(&queue->entries);
+
+        QSIMPLEQ_REMOVE_HEAD(&queue->entries, co_queue_next);
+        aio_co_enter(blk->ctx, co);
+    }
+}
+
 static void blk_root_drained_end(void *opaque)
 {
     BlockBackend *blk = opaque;
@@ -398,9 +412,7 @@ static void blk_root_drained_end(void *opaque)
     if (blk->tgm.group) {
         throttle_group_enable_limits(&blk->tgm);
     }
-    while (!blk->quiesce_counter && qemu_co_enter_next(&blk->queued_requests, NULL)) {
-        /* next */
-    }
+    blk_resume_parked(blk);
 }
 
 static void blk_root_detach_aio_context(void *opaque)
