@@ -183,6 +183,13 @@ static int grow_file(int fd, int64_t end)
     return end > st.st_size && ftruncate(fd, end) < 0 ? -errno : 0;
 }
 
+/* Whether it is for another way to do it: this one is not here, or the file system has something
+ * against this range or this moment. */
+static bool leaves_it_to_others(int ret)
+{
+    return translate_err(ret) == -ENOTSUP || ret == -EINVAL || ret == -EBUSY;
+}
+
 /*
  * Zeroes in a file, by what the file system has: a hole where one is allowed, a range that is
  * marked as zero, a hole that is filled with space again.
@@ -195,7 +202,7 @@ static int zero_file(RawPosixAIOData *acb)
 
     if (ret == 0 && (acb->flags & BDRV_REQ_MAY_UNMAP)) {
         ret = do_fallocate(fd, punch, acb->offset, acb->bytes);
-        if (translate_err(ret) != -ENOTSUP) {
+        if (!leaves_it_to_others(ret)) {
             return ret;
         }
         ret = 0;
@@ -203,11 +210,11 @@ static int zero_file(RawPosixAIOData *acb)
     if (ret == 0) {
         ret = do_fallocate(fd, FALLOC_FL_ZERO_RANGE, acb->offset, acb->bytes);
     }
-    if (translate_err(ret) == -ENOTSUP) {
+    if (leaves_it_to_others(ret)) {
         ret = do_fallocate(fd, punch, acb->offset, acb->bytes);
         ret = ret ?: do_fallocate(fd, 0, acb->offset, acb->bytes);
     }
-    return translate_err(ret);
+    return leaves_it_to_others(ret) ? -ENOTSUP : ret;
 }
 
 int handle_aiocb_write_zeroes(void *opaque)
