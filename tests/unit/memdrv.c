@@ -25,7 +25,9 @@ static int coroutine_fn mem_wait(MemDrv *m, MemRequest *req)
     m->last_flags[req->kind] = req->flags;
     req->co = qemu_coroutine_self();
     QTAILQ_INSERT_TAIL(&m->queue, req, next);
-    if (m->auto_run) {
+    if (m->arrived) {
+        m->arrived(m);
+    } else if (m->auto_run) {
         aio_bh_schedule_oneshot(bdrv_get_aio_context(m->bs), auto_run_bh, m);
     }
     qemu_coroutine_yield();
@@ -87,6 +89,14 @@ static int grow(MemDrv *m, int64_t end)
     return 0;
 }
 
+/* Who keeps account of it learns which bytes a loss of power would take. */
+static void set_unstable(MemDrv *m, int64_t offset, int64_t bytes, bool unstable)
+{
+    if (m->unstable) {
+        memset(m->unstable + offset, unstable, bytes);
+    }
+}
+
 static int coroutine_fn mem_co_pwritev(BlockDriverState *bs, int64_t offset, int64_t bytes,
                                        QEMUIOVector *qiov, BdrvRequestFlags flags)
 {
@@ -101,6 +111,7 @@ static int coroutine_fn mem_co_pwritev(BlockDriverState *bs, int64_t offset, int
     ret = mem_wait(m, &req) ?: grow(m, offset + bytes);
     if (ret == 0) {
         qemu_iovec_to_buf(qiov, 0, m->data + offset, bytes);
+        set_unstable(m, offset, bytes, !(flags & BDRV_REQ_FUA));
     }
     return ret;
 }
@@ -119,6 +130,7 @@ static int coroutine_fn mem_co_pwrite_zeroes(BlockDriverState *bs, int64_t offse
     ret = mem_wait(m, &req) ?: grow(m, offset + bytes);
     if (ret == 0) {
         memset(m->data + offset, 0, bytes);
+        set_unstable(m, offset, bytes, true);
     }
     return ret;
 }
@@ -134,15 +146,21 @@ static int coroutine_fn mem_co_pdiscard(BlockDriverState *bs, int64_t offset, in
     ret = mem_wait(m, &req);
     if (ret == 0) {
         memset(m->data + offset, 0, CLAMP(m->size - offset, 0, bytes));
+        set_unstable(m, offset, CLAMP(m->size - offset, 0, bytes), true);
     }
     return ret;
 }
 
 static int coroutine_fn mem_co_flush(BlockDriverState *bs)
 {
+    MemDrv *m = bs->opaque;
     MemRequest req = { .kind = MEM_FLUSH };
+    int ret = mem_wait(m, &req);
 
-    return mem_wait(bs->opaque, &req);
+    if (ret == 0) {
+        set_unstable(m, 0, m->size, false);
+    }
+    return ret;
 }
 
 static int coroutine_fn mem_co_truncate(BlockDriverState *bs, int64_t offset,

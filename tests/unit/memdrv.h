@@ -37,9 +37,12 @@ typedef struct MemDrv {
     int64_t size;
     int64_t max_size;
     bool auto_run;
-    bool has_zeroes;           /* the driver has a way of its own to write zeroes */
-    int error[MEM_KINDS];      /* -errno that the next ones get; 0: none */
-    unsigned count[MEM_KINDS]; /* requests seen */
+    void (*arrived)(struct MemDrv *m); /* instead: a request has been put into the queue */
+    void *opaque;                      /* the test's */
+    uint8_t *unstable;                 /* NULL, or for each byte: written, and not flushed yet */
+    bool has_zeroes;                   /* the driver has a way of its own to write zeroes */
+    int error[MEM_KINDS];              /* -errno that the next ones get; 0: none */
+    unsigned count[MEM_KINDS];         /* requests seen */
     int64_t largest[MEM_KINDS];
     BdrvRequestFlags last_flags[MEM_KINDS];
     QTAILQ_HEAD(, MemRequest) queue;
