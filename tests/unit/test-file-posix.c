@@ -1,15 +1,19 @@
 /* Nodes over file descriptors: what can be opened, what requests must look like, which way they go.
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Linked with --wrap for io_submit, pwritev2, fdatasync, pread and syscall: to see which way a
- * request goes, and to take away the ways in which an alignment can be found out.
+ * Linked with --wrap for io_submit, pwritev2, fdatasync, pread, syscall, fallocate, ioctl and
+ * pwrite: to see which way a request goes, and to take such ways away.
  */
 #include "base/osdep.h"
 #include <libaio.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
 #include <stdarg.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include "base/memalign.h"
-#include "block/block.h"
+#include "block/block_int.h"
 #include "util.h"
 
 #define FILE_SIZE (256 * 1024)
@@ -91,9 +95,75 @@ __attribute__((no_sanitize_address)) long __wrap_syscall(long nr, ...)
     return __real_syscall(nr, args[0], args[1], args[2], args[3], args[4], args[5]);
 }
 
+/*
+ * Calls of fallocate and ioctl that change a file are noted by a letter each: z ZERO_RANGE, p
+ * PUNCH_HOLE, a allocation, Z BLKZEROOUT. Those in `refused` fail with `refusal`; of an allocation,
+ * the half was done before.
+ */
+static GString *ways;
+static const char *refused = "";
+static int refusal;
+static int interruptions;        /* so many times the next ones are -EINTR */
+static int64_t room = INT64_MAX; /* bytes that pwrite has left */
+
+int __real_fallocate(int fd, int mode, off_t offset, off_t len);
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t len);
+int __real_ioctl(int fd, unsigned long request, ...);
+int __wrap_ioctl(int fd, unsigned long request, void *arg);
+ssize_t __real_pwrite(int fd, const void *buf, size_t len, off_t offset);
+ssize_t __wrap_pwrite(int fd, const void *buf, size_t len, off_t offset);
+
+/* Note @way; whether it goes through. */
+static bool may_go(char way)
+{
+    g_string_append_c(ways, way);
+    if (interruptions) {
+        interruptions--;
+        errno = EINTR;
+        return false;
+    }
+    errno = refusal;
+    return !strchr(refused, way);
+}
+
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t len)
+{
+    char way = mode & FALLOC_FL_ZERO_RANGE ? 'z' : mode & FALLOC_FL_PUNCH_HOLE ? 'p' : 'a';
+    int error;
+
+    if (may_go(way)) {
+        return __real_fallocate(fd, mode, offset, len);
+    }
+    error = errno;
+    if (way == 'a' && error == ENOSPC) {
+        g_assert_cmpint(__real_fallocate(fd, mode, offset, len / 2), ==, 0);
+    }
+    errno = error;
+    return -1;
+}
+
+int __wrap_ioctl(int fd, unsigned long request, void *arg)
+{
+    if (request == BLKZEROOUT && !may_go('Z')) {
+        return -1;
+    }
+    return __real_ioctl(fd, request, arg);
+}
+
+ssize_t __wrap_pwrite(int fd, const void *buf, size_t len, off_t offset)
+{
+    if (!room) {
+        errno = ENOSPC;
+        return -1;
+    }
+    len = MIN((int64_t)len, room);
+    room -= len;
+    return __real_pwrite(fd, buf, len, offset);
+}
+
 /* ---- requests ------------------------------------------------------------------------------ */
 
-typedef enum Op { OP_READ, OP_WRITE, OP_DISCARD, OP_FLUSH } Op;
+typedef enum Op { OP_READ, OP_WRITE, OP_ZEROES, OP_DISCARD, OP_FLUSH, OP_TRUNCATE } Op;
 
 typedef struct Request {
     BlockDriverState *bs;
@@ -101,6 +171,8 @@ typedef struct Request {
     int64_t offset, bytes;
     QEMUIOVector *qiov;
     BdrvRequestFlags flags;
+    PreallocMode prealloc;
+    Error **errp;
     int ret;
     bool done;
 } Request;
@@ -112,8 +184,12 @@ static int coroutine_fn request_co(Request *r)
         return bdrv_co_preadv(r->bs, r->offset, r->bytes, r->qiov, r->flags);
     case OP_WRITE:
         return bdrv_co_pwritev(r->bs, r->offset, r->bytes, r->qiov, r->flags);
+    case OP_ZEROES:
+        return bdrv_co_pwrite_zeroes(r->bs, r->offset, r->bytes, r->flags);
     case OP_DISCARD:
         return bdrv_co_pdiscard(r->bs, r->offset, r->bytes);
+    case OP_TRUNCATE:
+        return bdrv_co_truncate(r->bs, r->offset, r->prealloc, r->errp);
     default:
         return bdrv_co_flush(r->bs);
     }
@@ -159,6 +235,18 @@ static int flush(BlockDriverState *bs)
     return run((Request){ .bs = bs, .op = OP_FLUSH });
 }
 
+static int write_zeroes(BlockDriverState *bs, int64_t offset, int64_t bytes, BdrvRequestFlags flags)
+{
+    return run(
+        (Request){ .bs = bs, .op = OP_ZEROES, .offset = offset, .bytes = bytes, .flags = flags });
+}
+
+static int truncate_to(BlockDriverState *bs, int64_t size, PreallocMode prealloc, Error **errp)
+{
+    return run((Request){
+        .bs = bs, .op = OP_TRUNCATE, .offset = size, .prealloc = prealloc, .errp = errp });
+}
+
 /* ---- nodes --------------------------------------------------------------------------------- */
 
 #define DIRECT (BDRV_O_RDWR | BDRV_O_NOCACHE)
@@ -176,6 +264,7 @@ typedef struct Fixture {
 static bool set_up_in(Fixture *f, const char *dir, int open_flags)
 {
     submits = sync_writes = syncs = 0;
+    g_string_truncate(ways, 0);
     *f = (Fixture){ 0 };
     f->fd = test_file_new(dir, open_flags & BDRV_O_NOCACHE ? O_DIRECT : 0, FILE_SIZE);
     if (f->fd < 0) {
@@ -371,37 +460,60 @@ static char *losetup(const char *args)
     return g_strstrip(out);
 }
 
-static void check_loop(const char *options, uint32_t sector)
+/* A loop device over a new file of FILE_SIZE, gone when the descriptor is closed. -1, and the test
+ * is skipped, where there is none to be had. */
+static int open_loop(const char *options, int *backing)
 {
     g_autofree char *path = g_build_filename(g_get_tmp_dir(), "qaio-loop-XXXXXX", NULL);
-    int backing = g_mkstemp(path);
-    g_autofree char *args = g_strdup_printf("-f --show %s %s", options, path);
-    g_autofree char *device = NULL, *detach = NULL;
-    Fixture f = { 0 };
+    g_autofree char *device = NULL, *detach = NULL, *args = NULL;
+    int fd;
 
-    g_assert_cmpint(ftruncate(backing, FILE_SIZE), ==, 0);
+    *backing = g_mkstemp(path);
+    args = g_strdup_printf("-f --show %s %s", options, path);
+    g_assert_cmpint(ftruncate(*backing, FILE_SIZE), ==, 0);
     device = geteuid() == 0 ? losetup(args) : NULL;
     unlink(path);
     if (!device) {
         g_test_skip("needs root and losetup, for a loop device");
-        close(backing);
-        return;
+        close(*backing);
+        return -1;
     }
-    f.fd = open(device, O_RDWR | O_DIRECT | O_CLOEXEC);
-    g_assert_cmpint(f.fd, >=, 0);
+    fd = open(device, O_RDWR | O_DIRECT | O_CLOEXEC);
+    g_assert_cmpint(fd, >=, 0);
     detach = g_strconcat("-d ", device, NULL);
     g_free(losetup(detach)); /* as soon as we close it, however this ends */
+    return fd;
+}
 
-    f.ctx = test_context_new();
-    f.bs = bdrv_open_fd(device, f.fd, NATIVE, f.ctx, &error_abort);
-    f.buf = qemu_memalign(4096, FILE_SIZE + 8192);
+/* A node over it, full of bytes that are test_byte()s. */
+static bool set_up_loop(Fixture *f, const char *options, int *backing)
+{
+    *f = (Fixture){ .fd = open_loop(options, backing) };
+    if (f->fd < 0) {
+        return false;
+    }
+    f->ctx = test_context_new();
+    f->bs = bdrv_open_fd("the loop device", f->fd, NATIVE, f->ctx, &error_abort);
+    f->buf = qemu_memalign(4096, FILE_SIZE + 8192);
+    for (int i = 0; i < FILE_SIZE; i++) {
+        f->buf[i] = test_byte(i);
+    }
+    g_assert_cmpint(rw(f->bs, OP_WRITE, 0, f->buf, FILE_SIZE), ==, 0);
+    g_string_truncate(ways, 0);
+    return true;
+}
+
+static void check_loop(const char *options, uint32_t sector)
+{
+    int backing;
+    Fixture f;
+
+    if (!set_up_loop(&f, options, &backing)) {
+        return;
+    }
     g_assert_cmpstr(bdrv_get_format_name(f.bs), ==, "host_device");
     g_assert_cmpint(bdrv_getlength(f.bs), ==, FILE_SIZE);
     g_assert_cmpuint(bdrv_get_limits(f.bs)->request_alignment, ==, sector);
-    for (int i = 0; i < FILE_SIZE; i++) {
-        f.buf[i] = test_byte(i);
-    }
-    g_assert_cmpint(rw(f.bs, OP_WRITE, 0, f.buf, FILE_SIZE), ==, 0);
     check_limits(&f);
     g_assert_cmpint(flush(f.bs), ==, 0);
     g_assert_cmpint(discard(f.bs, 65536, 65536), ==, 0);
@@ -629,6 +741,403 @@ static void test_nothing_to_do_is_a_success(void)
     tear_down(&f);
 }
 
+/* ---- zeroes -------------------------------------------------------------------------------- */
+
+/* All but the @bytes at @offset, which are zeroes, is as it was. */
+static void check_zeroes(Fixture *f, int64_t offset, int64_t bytes)
+{
+    g_assert_cmpint(rw(f->bs, OP_READ, 0, f->buf, FILE_SIZE), ==, 0);
+    g_assert_true(test_bytes_are(f->buf, 0, offset));
+    g_assert_cmpmem(f->buf + offset, bytes, zeroes(bytes), bytes);
+    g_assert_true(
+        test_bytes_are(f->buf + offset + bytes, offset + bytes, FILE_SIZE - offset - bytes));
+    g_assert_cmpint(bdrv_refresh_length(f->bs), ==, FILE_SIZE);
+}
+
+static int64_t space_of(int fd)
+{
+    struct stat st;
+
+    g_assert_cmpint(fstat(fd, &st), ==, 0);
+    return st.st_blocks * 512;
+}
+
+/* Zeroes by @expected ways when those in @not_here fail with @error; then once more. */
+static void check_ways(BdrvRequestFlags flags, const char *not_here, int error,
+                       const char *expected, const char *once_more)
+{
+    Fixture f;
+
+    set_up(&f, BDRV_O_RDWR);
+    refused = not_here;
+    refusal = error;
+    g_assert_cmpint(write_zeroes(f.bs, 5000, 100000, flags), ==, 0);
+    g_assert_cmpstr(ways->str, ==, expected);
+    check_zeroes(&f, 5000, 100000);
+    g_string_truncate(ways, 0);
+    g_assert_cmpint(write_zeroes(f.bs, 5000, 150000, flags), ==, 0);
+    g_assert_cmpstr(ways->str, ==, once_more);
+    check_zeroes(&f, 5000, 150000);
+    refused = "";
+    tear_down(&f);
+}
+
+static void test_zeroes_by_zero_range(void)
+{
+    check_ways(0, "", 0, "z", "z");
+}
+
+static void test_zeroes_by_a_hole_where_allowed(void)
+{
+    check_ways(BDRV_REQ_MAY_UNMAP, "", 0, "p", "p");
+}
+
+static const int not_supported[] = { EOPNOTSUPP, ENOSYS, ENODEV, ENOTTY };
+
+static void test_zeroes_fall_back_from_one_way_to_the_next(void)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(not_supported); i++) {
+        check_ways(0, "z", not_supported[i], "zpa", "zpa");
+        check_ways(BDRV_REQ_MAY_UNMAP, "p", not_supported[i], "pz", "pz");
+        check_ways(BDRV_REQ_MAY_UNMAP, "pz", not_supported[i], "pzp", "");
+    }
+}
+
+/* What a file system has against a range is not told apart from what it has not. */
+static void test_zeroes_fall_back_from_a_range_that_is_refused(void)
+{
+    check_ways(0, "z", EINVAL, "zpa", "zpa");
+    check_ways(BDRV_REQ_MAY_UNMAP, "p", EINVAL, "pz", "pz");
+    check_ways(BDRV_REQ_MAY_UNMAP, "p", EBUSY, "pz", "pz");
+}
+
+static void test_zeroes_are_written_where_there_is_no_way(void)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(not_supported); i++) {
+        check_ways(0, "zp", not_supported[i], "zp", "");
+        check_ways(0, "za", not_supported[i], "zpa", "");
+    }
+}
+
+static void test_zeroes_without_fallback(void)
+{
+    Fixture f;
+
+    set_up(&f, BDRV_O_RDWR);
+    refused = "zp";
+    refusal = EOPNOTSUPP;
+    g_assert_cmpint(write_zeroes(f.bs, 4096, 8192, BDRV_REQ_NO_FALLBACK), ==, -ENOTSUP);
+    check_zeroes(&f, 0, 0);
+    refused = "";
+    tear_down(&f);
+}
+
+static void test_zeroes_with_an_error(void)
+{
+    Fixture f;
+
+    set_up(&f, BDRV_O_RDWR);
+    refused = "zp";
+    refusal = EIO;
+    g_assert_cmpint(write_zeroes(f.bs, 4096, 8192, 0), ==, -EIO);
+    g_assert_cmpint(write_zeroes(f.bs, 4096, 8192, BDRV_REQ_MAY_UNMAP), ==, -EIO);
+    g_assert_cmpstr(ways->str, ==, "zp");
+    refused = "";
+    check_zeroes(&f, 0, 0);
+    g_assert_cmpint(write_zeroes(f.bs, 4096, 8192, 0), ==, 0);
+    check_zeroes(&f, 4096, 8192);
+    tear_down(&f);
+}
+
+static void test_zeroes_interrupted(void)
+{
+    Fixture f;
+
+    set_up(&f, BDRV_O_RDWR);
+    interruptions = 3;
+    g_assert_cmpint(write_zeroes(f.bs, 4096, 8192, 0), ==, 0);
+    g_assert_cmpstr(ways->str, ==, "zzzz");
+    check_zeroes(&f, 4096, 8192);
+    tear_down(&f);
+}
+
+static void test_zeroes_keep_or_free_space(void)
+{
+    int64_t before;
+    Fixture f;
+
+    set_up(&f, BDRV_O_RDWR);
+    g_assert_cmpint(flush(f.bs), ==, 0);
+    before = space_of(f.fd);
+    g_assert_cmpint(write_zeroes(f.bs, 65536, 65536, 0), ==, 0);
+    g_assert_cmpint(space_of(f.fd), >=, before);
+    g_assert_cmpint(write_zeroes(f.bs, 65536, 65536, BDRV_REQ_MAY_UNMAP), ==, 0);
+    g_assert_cmpint(space_of(f.fd), <=, before - 65536);
+    check_zeroes(&f, 65536, 65536);
+    tear_down(&f);
+}
+
+/* Any way but the last makes the file longer only if somebody sees to it. */
+static void check_zeroes_past_the_end(BdrvRequestFlags flags, const char *not_here)
+{
+    Fixture f;
+
+    set_up(&f, BDRV_O_RDWR);
+    refused = not_here;
+    refusal = EOPNOTSUPP;
+    g_assert_cmpint(write_zeroes(f.bs, FILE_SIZE - 100, 5000, flags), ==, 0);
+    refused = "";
+    g_assert_cmpint(bdrv_getlength(f.bs), ==, FILE_SIZE + 4900);
+    g_assert_cmpint(bdrv_refresh_length(f.bs), ==, FILE_SIZE + 4900);
+    g_assert_cmpint(rw(f.bs, OP_READ, FILE_SIZE - 200, f.buf, 5100), ==, 0);
+    g_assert_true(test_bytes_are(f.buf, FILE_SIZE - 200, 100));
+    g_assert_cmpmem(f.buf + 100, 5000, zeroes(5000), 5000);
+    tear_down(&f);
+}
+
+static void test_zeroes_past_the_end(void)
+{
+    check_zeroes_past_the_end(0, "");
+    check_zeroes_past_the_end(BDRV_REQ_MAY_UNMAP, "");
+    check_zeroes_past_the_end(0, "z");
+    check_zeroes_past_the_end(0, "zp");
+}
+
+static void test_zeroes_with_fua_are_flushed(void)
+{
+    Fixture f;
+
+    set_up(&f, BDRV_O_RDWR);
+    g_assert_cmpint(write_zeroes(f.bs, 4096, 8192, 0), ==, 0);
+    g_assert_cmpint(syncs, ==, 0);
+    g_assert_cmpint(write_zeroes(f.bs, 4096, 8192, BDRV_REQ_FUA), ==, 0);
+    g_assert_cmpint(syncs, ==, 1);
+    tear_down(&f);
+}
+
+static void test_zeroes_of_parts_of_blocks(void)
+{
+    static const int ranges[][2] = { { 5000, 3000 }, { 5000, 10 }, { 1, 8191 }, { 4095, 2 } };
+    Fixture f;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(ranges); i++) {
+        if (!set_up(&f, DIRECT)) {
+            return;
+        }
+        g_assert_cmpint(write_zeroes(f.bs, ranges[i][0], ranges[i][1], 0), ==, 0);
+        check_zeroes(&f, ranges[i][0], ranges[i][1]);
+        tear_down(&f);
+    }
+}
+
+/* On a device, by @expected ways when those in @not_here fail. */
+static void check_device_ways(BdrvRequestFlags flags, const char *not_here, int error,
+                              const char *expected)
+{
+    int backing;
+    Fixture f;
+
+    if (!set_up_loop(&f, "", &backing)) {
+        return;
+    }
+    refused = not_here;
+    refusal = error;
+    g_assert_cmpint(write_zeroes(f.bs, 8192, 65536, flags), ==, 0);
+    g_assert_cmpstr(ways->str, ==, expected);
+    check_zeroes(&f, 8192, 65536);
+    refused = "";
+    close(backing);
+    tear_down(&f);
+}
+
+static void test_zeroes_on_a_device(void)
+{
+    check_device_ways(0, "", 0, "Z");
+    check_device_ways(BDRV_REQ_MAY_UNMAP, "", 0, "p");
+}
+
+static void test_zeroes_on_a_device_fall_back(void)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(not_supported); i++) {
+        check_device_ways(BDRV_REQ_MAY_UNMAP, "p", not_supported[i], "pZ");
+        check_device_ways(BDRV_REQ_MAY_UNMAP, "pZ", not_supported[i], "pZ");
+        check_device_ways(0, "Z", not_supported[i], "Z");
+    }
+}
+
+/* ---- length -------------------------------------------------------------------------------- */
+
+static const PreallocMode prealloc_modes[] = { PREALLOC_MODE_OFF, PREALLOC_MODE_FALLOC,
+                                               PREALLOC_MODE_FULL };
+
+/* To a length that no block ends at, on an @open_flags descriptor: what comes is zeroes. */
+static void check_longer(int open_flags, PreallocMode prealloc)
+{
+    const int64_t more = 100000;
+    int64_t before;
+    Fixture f;
+
+    if (!set_up(&f, open_flags)) {
+        return;
+    }
+    g_assert_cmpint(flush(f.bs), ==, 0);
+    before = space_of(f.fd);
+    g_assert_cmpint(truncate_to(f.bs, FILE_SIZE + more, prealloc, &error_abort), ==, 0);
+    g_assert_cmpint(bdrv_getlength(f.bs), ==, FILE_SIZE + more);
+    g_assert_cmpint(lseek(f.fd, 0, SEEK_END), ==, FILE_SIZE + more);
+    if (prealloc == PREALLOC_MODE_OFF) {
+        g_assert_cmpint(space_of(f.fd), ==, before);
+    } else {
+        g_assert_cmpint(space_of(f.fd), >=, FILE_SIZE + more);
+    }
+    g_assert_cmpstr(ways->str, ==, prealloc == PREALLOC_MODE_FALLOC ? "a" : "");
+    g_assert_cmpint(rw(f.bs, OP_READ, 0, f.buf, FILE_SIZE), ==, 0);
+    g_assert_true(test_bytes_are(f.buf, 0, FILE_SIZE));
+    g_assert_cmpint(rw(f.bs, OP_READ, FILE_SIZE, f.buf, more), ==, 0);
+    g_assert_cmpmem(f.buf, more, zeroes(more), more);
+    tear_down(&f);
+}
+
+static void test_longer(void)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(prealloc_modes); i++) {
+        check_longer(BDRV_O_RDWR, prealloc_modes[i]);
+        check_longer(NATIVE, prealloc_modes[i]);
+    }
+}
+
+/* What is cut off does not come back. */
+static void test_shorter_and_longer_again(void)
+{
+    Fixture f;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(prealloc_modes); i++) {
+        set_up(&f, BDRV_O_RDWR);
+        g_assert_cmpint(truncate_to(f.bs, 10001, prealloc_modes[i], &error_abort), ==, 0);
+        g_assert_cmpint(bdrv_getlength(f.bs), ==, 10001);
+        g_assert_cmpint(truncate_to(f.bs, 10001, prealloc_modes[i], &error_abort), ==, 0);
+        g_assert_cmpint(truncate_to(f.bs, FILE_SIZE, prealloc_modes[i], &error_abort), ==, 0);
+        check_zeroes(&f, 10001, FILE_SIZE - 10001);
+        tear_down(&f);
+    }
+}
+
+/* To be longer must fail with @expected, and leave all as it was. */
+static void check_not_longer(Fixture *f, int64_t size, PreallocMode prealloc, int expected)
+{
+    Error *err = NULL;
+
+    g_assert_cmpint(truncate_to(f->bs, size, prealloc, &err), ==, expected);
+    g_assert_nonnull(strstr(error_get_pretty(err), "image"));
+    g_assert_null(strchr(error_get_pretty(err), '\n'));
+    error_free(err);
+    g_assert_cmpint(bdrv_getlength(f->bs), ==, FILE_SIZE);
+    g_assert_cmpint(lseek(f->fd, 0, SEEK_END), ==, FILE_SIZE);
+}
+
+static void check_no_room(int open_flags)
+{
+    Fixture f;
+
+    if (!set_up(&f, open_flags)) {
+        return;
+    }
+    refused = "a";
+    refusal = ENOSPC;
+    check_not_longer(&f, FILE_SIZE + 3000001, PREALLOC_MODE_FALLOC, -ENOSPC);
+    refusal = EOPNOTSUPP;
+    check_not_longer(&f, FILE_SIZE + 3000001, PREALLOC_MODE_FALLOC, -EOPNOTSUPP);
+    refused = "";
+    room = 1500000;
+    check_not_longer(&f, FILE_SIZE + 3000001, PREALLOC_MODE_FULL, -ENOSPC);
+    room = INT64_MAX;
+    check_zeroes(&f, 0, 0);
+    tear_down(&f);
+}
+
+static void test_failure_leaves_the_length(void)
+{
+    check_no_room(BDRV_O_RDWR);
+    check_no_room(NATIVE);
+}
+
+static void test_length_that_cannot_be(void)
+{
+    Fixture f;
+
+    set_up(&f, BDRV_O_RDWR);
+    check_not_longer(&f, -1, PREALLOC_MODE_OFF, -EINVAL);
+    check_not_longer(&f, INT64_MAX, PREALLOC_MODE_OFF, -EINVAL);
+    tear_down(&f);
+    set_up(&f, 0);
+    check_not_longer(&f, 2 * FILE_SIZE, PREALLOC_MODE_OFF, -EPERM);
+    tear_down(&f);
+}
+
+static void test_device_has_the_length_it_has(void)
+{
+    Error *err = NULL;
+    int backing;
+    Fixture f;
+
+    if (!set_up_loop(&f, "", &backing)) {
+        return;
+    }
+    g_assert_cmpint(truncate_to(f.bs, FILE_SIZE / 2, PREALLOC_MODE_OFF, &err), ==, -ENOTSUP);
+    g_assert_nonnull(strstr(error_get_pretty(err), "cannot be resized"));
+    error_free(err);
+    g_assert_cmpint(bdrv_getlength(f.bs), ==, FILE_SIZE);
+    close(backing);
+    tear_down(&f);
+}
+
+/* ---- the driver is named ------------------------------------------------------------------- */
+
+static void check_wrong_driver(BlockDriver *drv, int fd, const char *hint)
+{
+    BlockdevOptions options = { .filename = "image", .fd = fd };
+    AioContext *ctx = test_context_new();
+    Error *err = NULL;
+
+    g_assert_null(bdrv_open(drv, &options, BDRV_O_RDWR, ctx, &err));
+    g_assert_nonnull(strstr(error_get_pretty(err), "image"));
+    g_assert_nonnull(strstr(error_get_pretty(err), drv->format_name));
+    g_assert_nonnull(strstr(error_get_pretty(err), hint));
+    g_assert_null(strchr(error_get_pretty(err), '\n'));
+    error_free(err);
+    close(fd);
+    test_context_free(ctx);
+}
+
+static void test_host_device_over_a_file_is_refused(void)
+{
+    check_wrong_driver(&bdrv_host_device, test_file_new(g_get_tmp_dir(), 0, 4096), "use file");
+}
+
+static void test_file_over_a_device_is_refused(void)
+{
+    int backing, fd = open_loop("", &backing);
+
+    if (fd >= 0) {
+        check_wrong_driver(&bdrv_file, fd, "use host_device");
+        close(backing);
+    }
+}
+
+static void test_named_driver_over_its_kind(void)
+{
+    BlockdevOptions options = { .filename = "image" };
+    AioContext *ctx = test_context_new();
+    BlockDriverState *bs;
+
+    options.fd = test_file_new(g_get_tmp_dir(), 0, 4096);
+    bs = bdrv_open(&bdrv_file, &options, BDRV_O_RDWR, ctx, &error_abort);
+    g_assert_cmpint(bdrv_getlength(bs), ==, 4096);
+    bdrv_unref(bs);
+    close(options.fd);
+    test_context_free(ctx);
+}
+
 /* ---- what a node refuses ------------------------------------------------------------------- */
 
 static void test_read_only_takes_no_writes(void)
@@ -679,6 +1188,7 @@ static void test_error_of_the_system_call_is_the_result(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    ways = g_string_new(NULL);
     g_test_add_func("/file-posix/open/neither-file-nor-device-is-refused",
                     test_neither_file_nor_block_device_is_refused);
     g_test_add_func("/file-posix/open/native-without-direct-is-refused",
@@ -709,6 +1219,36 @@ int main(int argc, char **argv)
                     test_flush_falls_back_to_a_worker_for_good);
     g_test_add_func("/file-posix/flush/unsafe", test_flush_of_unsafe_does_nothing);
     g_test_add_func("/file-posix/discard/reads-as-zeroes", test_discarded_reads_as_zeroes);
+    g_test_add_func("/file-posix/zeroes/by-zero-range", test_zeroes_by_zero_range);
+    g_test_add_func("/file-posix/zeroes/by-a-hole-where-allowed",
+                    test_zeroes_by_a_hole_where_allowed);
+    g_test_add_func("/file-posix/zeroes/fall-back-from-one-way-to-the-next",
+                    test_zeroes_fall_back_from_one_way_to_the_next);
+    g_test_add_func("/file-posix/zeroes/fall-back-from-a-range-that-is-refused",
+                    test_zeroes_fall_back_from_a_range_that_is_refused);
+    g_test_add_func("/file-posix/zeroes/are-written-where-there-is-no-way",
+                    test_zeroes_are_written_where_there_is_no_way);
+    g_test_add_func("/file-posix/zeroes/without-fallback", test_zeroes_without_fallback);
+    g_test_add_func("/file-posix/zeroes/with-an-error", test_zeroes_with_an_error);
+    g_test_add_func("/file-posix/zeroes/interrupted", test_zeroes_interrupted);
+    g_test_add_func("/file-posix/zeroes/keep-or-free-space", test_zeroes_keep_or_free_space);
+    g_test_add_func("/file-posix/zeroes/past-the-end", test_zeroes_past_the_end);
+    g_test_add_func("/file-posix/zeroes/with-fua-are-flushed", test_zeroes_with_fua_are_flushed);
+    g_test_add_func("/file-posix/zeroes/of-parts-of-blocks", test_zeroes_of_parts_of_blocks);
+    g_test_add_func("/file-posix/zeroes/on-a-device", test_zeroes_on_a_device);
+    g_test_add_func("/file-posix/zeroes/on-a-device-fall-back", test_zeroes_on_a_device_fall_back);
+    g_test_add_func("/file-posix/length/longer", test_longer);
+    g_test_add_func("/file-posix/length/shorter-and-longer-again", test_shorter_and_longer_again);
+    g_test_add_func("/file-posix/length/failure-leaves-the-length", test_failure_leaves_the_length);
+    g_test_add_func("/file-posix/length/length-that-cannot-be", test_length_that_cannot_be);
+    g_test_add_func("/file-posix/length/device-has-the-length-it-has",
+                    test_device_has_the_length_it_has);
+    g_test_add_func("/file-posix/driver/host-device-over-a-file-is-refused",
+                    test_host_device_over_a_file_is_refused);
+    g_test_add_func("/file-posix/driver/file-over-a-device-is-refused",
+                    test_file_over_a_device_is_refused);
+    g_test_add_func("/file-posix/driver/named-driver-over-its-kind",
+                    test_named_driver_over_its_kind);
     g_test_add_func("/file-posix/refuse/nothing-is-a-success", test_nothing_to_do_is_a_success);
     g_test_add_func("/file-posix/refuse/read-only", test_read_only_takes_no_writes);
     g_test_add_func("/file-posix/refuse/out-of-range", test_what_cannot_be_addressed_is_eio);
