@@ -43,7 +43,8 @@ void aio_wait_end(AioWaiter *waiter);
         bool waited_ = false;                      \
                                                    \
         aio_wait_begin(&waiter_, (ctx), (locked)); \
-        for (; (cond); waited_ = true) {           \
+        while (cond) {                             \
+            waited_ = true;                        \
             aio_wait_turn(&waiter_);               \
         }                                          \
         aio_wait_end(&waiter_);                    \
