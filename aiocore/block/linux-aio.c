@@ -13,7 +13,8 @@
  * When is the queue submitted? At once, unless it is
  *   - plugged and shorter than a batch: then by the last unplug, or when the batch is full;
  *   - blocked, the kernel having said EAGAIN: then after the next completion;
- *   - being submitted, or completions are being consumed: then by whoever does that, at its end.
+ *   - being submitted, or completions are being consumed (unless laio_set_defer() says otherwise):
+ *     then by whoever does that, at its end.
  * This makes one batch of the requests that completions lead to, and turns what would be recursion
  *     (submit, complete at once, submit from there, ...) into a loop. completion_bh is scheduled as
  *     well, so that a callback that waits in a nested loop does not wait for its own caller.
@@ -89,6 +90,7 @@ struct LinuxAioState {
     unsigned nseen_at_look;           /* what the ring's head will move by when they are taken */
     struct io_event *events_fallback; /* the room for events where there is no ring */
     unsigned completion_depth;        /* runs over the completions on the stack */
+    bool defer;                       /* see laio_set_defer() */
 
     /*
      * Taken from the ring while the eventfd counted up: it would end the next sleep at once.
@@ -398,7 +400,7 @@ static uint64_t laio_max_batch(LinuxAioState *s, uint64_t dev_max_batch)
 /* Submit, or leave it to whoever is at it already; completion_bh is for callbacks that wait. */
 static void ioq_kick(LinuxAioState *s)
 {
-    if (s->completion_depth || s->io_q.submitting) {
+    if (s->io_q.submitting || (s->completion_depth && s->defer)) {
         schedule_completion_bh(s);
     } else {
         ioq_submit(s);
@@ -479,6 +481,11 @@ unsigned laio_queued(LinuxAioState *s)
     return s->io_q.in_queue;
 }
 
+void laio_set_defer(LinuxAioState *s, bool defer)
+{
+    s->defer = defer;
+}
+
 /* ---- observers ----------------------------------------------------------------------------- */
 
 void laio_set_submitted_func(LinuxAioState *s, LaioSubmittedFunc *fn, void *opaque)
@@ -553,6 +560,7 @@ LinuxAioState *aio_setup_linux_aio(AioContext *ctx, unsigned max_events, Error *
 
     s->aio_context = ctx;
     s->max_events = max_events;
+    s->defer = true;
     s->batch = g_new(struct iocb *, max_events);
     s->ring = laio_map_ring(s->ctx);
     if (!s->ring) {

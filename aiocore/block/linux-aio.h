@@ -37,6 +37,12 @@ int coroutine_fn laio_co_submit(LinuxAioState *s, int fd, uint64_t offset, QEMUI
 void laio_io_plug(LinuxAioState *s);
 void laio_io_unplug(LinuxAioState *s);
 
+/*
+ * Whether requests that are made while completions are consumed wait until all are, and go as one
+ * batch, as in QEMU from 9.0 on. At first they do; else each goes at once, as before.
+ */
+void laio_set_defer(LinuxAioState *s, bool defer);
+
 /* How many requests wait in the queue, not yet taken by the kernel. */
 unsigned laio_queued(LinuxAioState *s);
 
