@@ -72,7 +72,7 @@ static int blk_check_byte_request(BlockBackend *blk, int64_t offset, int64_t byt
 
 /* A request that comes in a drained section is not in flight until that has ended, wherever the
  * node is then: see blk_resume_parked(). */
-static void coroutine_fn blk_park(BlockBackend *blk)
+static QAIO_COLD void coroutine_fn blk_park(BlockBackend *blk)
 {
     while (blk->quiesce_counter) {
         blk->in_flight--;

@@ -47,9 +47,9 @@ enum {
 /* What requests must look like. Probed when the node is opened. */
 typedef struct BlockLimits {
     uint32_t request_alignment; /* of offset and length, in bytes; a power of two, at least 1 */
-    size_t min_mem_alignment;   /* of buffers */
     uint32_t max_transfer;      /* bytes in one request of the driver's; 0: no limit */
-    unsigned max_iov;           /* buffers in one request of the driver's; 0: no limit */
+    uint32_t max_iov;           /* buffers in one request of the driver's; 0: no limit */
+    size_t min_mem_alignment;   /* of buffers */
 
     /* What is best, and most, in one discard and one write of zeroes; 0: no matter, no limit. */
     uint32_t pdiscard_alignment;

@@ -95,25 +95,26 @@ BdrvNodeList *bdrv_nodes_of(AioContext *ctx);
 /* Call @cb(@opaque) in the home thread of @ctx: here if that is the caller, else wait for it. */
 void bdrv_run_in_home_thread(AioContext *ctx, QEMUBHFunc *cb, void *opaque);
 
+/* What every request touches comes first. */
 struct BlockDriverState {
     BlockDriver *drv;
     void *opaque; /* the driver's */
-    AioContext *aio_context;
-    char *filename;
-    int open_flags;
-    BlockLimits bl;
-    int64_t total_bytes; /* as last seen; writes past it move it */
 
     /* Requests inside; empty if and only if in_flight is 0, but for flushes, which are not tracked.
      */
     QLIST_HEAD(, BdrvTrackedRequest) tracked_requests;
     unsigned in_flight;
-    unsigned quiesce_counter; /* drained sections that it is in */
     unsigned serialising_in_flight;
-    CoQueue serialising_waiters; /* requests that wait for overlapping ones */
+    int64_t total_bytes; /* as last seen; writes past it move it */
+    int open_flags;
+    BlockLimits bl;
 
+    CoQueue serialising_waiters;   /* requests that wait for overlapping ones */
     struct PadBuffer *pad_buffers; /* request-padding.c's, for reuse */
 
+    AioContext *aio_context;
+    char *filename;
+    unsigned quiesce_counter;    /* drained sections that it is in */
     const BdrvParentOps *parent; /* NULL: nobody yet */
     void *parent_opaque;
     QTAILQ_ENTRY(BlockDriverState) node_list;
@@ -122,9 +123,33 @@ struct BlockDriverState {
 /* ---- tracked-request.c ------------------------------------------------------------------------
  */
 
-void coroutine_fn tracked_request_begin(BdrvTrackedRequest *req, BlockDriverState *bs,
-                                        int64_t offset, int64_t bytes, BdrvTrackedRequestType type);
-void coroutine_fn tracked_request_end(BdrvTrackedRequest *req);
+static inline void coroutine_fn tracked_request_begin(BdrvTrackedRequest *req, BlockDriverState *bs,
+                                                      int64_t offset, int64_t bytes,
+                                                      BdrvTrackedRequestType type)
+{
+    req->bs = bs;
+    req->offset = offset;
+    req->bytes = bytes;
+    req->type = type;
+    req->serialising = false;
+    req->waiting = false;
+    bs->in_flight++;
+    QLIST_INSERT_HEAD(&bs->tracked_requests, req, list);
+}
+
+/* Some wait, or have others wait. */
+void coroutine_fn tracked_request_end_serialising(BdrvTrackedRequest *req);
+
+static inline void coroutine_fn tracked_request_end(BdrvTrackedRequest *req)
+{
+    BlockDriverState *bs = req->bs;
+
+    QLIST_REMOVE(req, list);
+    bs->in_flight--;
+    if (unlikely(bs->serialising_in_flight)) {
+        tracked_request_end_serialising(req);
+    }
+}
 
 /* Make @req, which is of whole blocks, one that nothing overlaps, and wait until it can go on. */
 void coroutine_fn bdrv_make_request_serialising(BdrvTrackedRequest *req);
@@ -186,11 +211,49 @@ int bdrv_check_write_request(BlockDriverState *bs, int64_t offset, int64_t bytes
 /* ---- driver-io.c ------------------------------------------------------------------------------
  */
 
+/* Whether @n is within @limit, which is none if it is 0: less 1, that is the largest there is. */
+static inline bool bdrv_is_within(uint64_t n, uint32_t limit)
+{
+    return n - 1 <= limit - 1;
+}
+
+/* Whether the driver takes it as it is. Neither is empty. */
+static inline bool bdrv_fits_driver(BlockDriverState *bs, int64_t bytes, QEMUIOVector *qiov)
+{
+    return bdrv_is_within(bytes, bs->bl.max_transfer) && bdrv_is_within(qiov->niov, bs->bl.max_iov);
+}
+
+/* In pieces, or by callback. */
+int coroutine_fn bdrv_aligned_preadv_slow(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                          QEMUIOVector *qiov, BdrvRequestFlags flags);
+int coroutine_fn bdrv_aligned_pwritev_slow(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                           QEMUIOVector *qiov, BdrvRequestFlags flags);
+
 /* Whole blocks; the caller's request has waited. It is cut to what the driver takes. */
-int coroutine_fn bdrv_aligned_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                                     QEMUIOVector *qiov, BdrvRequestFlags flags);
-int coroutine_fn bdrv_aligned_pwritev(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                                      QEMUIOVector *qiov, BdrvRequestFlags flags);
+static inline int coroutine_fn bdrv_aligned_preadv(BlockDriverState *bs, int64_t offset,
+                                                   int64_t bytes, QEMUIOVector *qiov,
+                                                   BdrvRequestFlags flags)
+{
+    if (likely(bdrv_fits_driver(bs, bytes, qiov) && bs->drv->bdrv_co_preadv)) {
+        return bs->drv->bdrv_co_preadv(bs, offset, bytes, qiov, flags);
+    }
+    return bdrv_aligned_preadv_slow(bs, offset, bytes, qiov, flags);
+}
+
+/* The same; a file may grow by it. */
+static inline int coroutine_fn bdrv_aligned_pwritev(BlockDriverState *bs, int64_t offset,
+                                                    int64_t bytes, QEMUIOVector *qiov,
+                                                    BdrvRequestFlags flags)
+{
+    int ret = likely(bdrv_fits_driver(bs, bytes, qiov) && bs->drv->bdrv_co_pwritev)
+                  ? bs->drv->bdrv_co_pwritev(bs, offset, bytes, qiov, flags)
+                  : bdrv_aligned_pwritev_slow(bs, offset, bytes, qiov, flags);
+
+    if (ret == 0 && offset + bytes > bs->total_bytes) {
+        bs->total_bytes = offset + bytes;
+    }
+    return ret;
+}
 
 /* One piece, as the driver has it. */
 int coroutine_fn bdrv_driver_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes);

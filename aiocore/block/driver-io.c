@@ -100,13 +100,6 @@ static int64_t max_transfer(BlockDriverState *bs)
     return QEMU_ALIGN_DOWN(bs->bl.max_transfer ?: (uint32_t)INT_MAX, align);
 }
 
-/* Whether the driver takes it as it is. */
-static bool fits_driver(BlockDriverState *bs, int64_t bytes, QEMUIOVector *qiov)
-{
-    return likely(bytes <= max_transfer(bs)) &&
-           likely(!bs->bl.max_iov || (unsigned)qiov->niov <= bs->bl.max_iov);
-}
-
 /* How many of the @bytes at @done of @qiov fit in one request, in whole blocks; 0: the buffers are
  * too small for even one block. */
 static int64_t next_piece(BlockDriverState *bs, QEMUIOVector *qiov, int64_t done, int64_t bytes)
@@ -178,24 +171,20 @@ static int coroutine_fn in_pieces(BlockDriverState *bs, int64_t offset, int64_t 
     return 0;
 }
 
-int coroutine_fn bdrv_aligned_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                                     QEMUIOVector *qiov, BdrvRequestFlags flags)
+int coroutine_fn bdrv_aligned_preadv_slow(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                          QEMUIOVector *qiov, BdrvRequestFlags flags)
 {
-    if (likely(fits_driver(bs, bytes, qiov))) {
+    if (bdrv_fits_driver(bs, bytes, qiov)) {
         return bdrv_driver_preadv(bs, offset, bytes, qiov, flags);
     }
     return in_pieces(bs, offset, bytes, qiov, bdrv_driver_preadv, flags);
 }
 
-int coroutine_fn bdrv_aligned_pwritev(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                                      QEMUIOVector *qiov, BdrvRequestFlags flags)
+int coroutine_fn bdrv_aligned_pwritev_slow(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                           QEMUIOVector *qiov, BdrvRequestFlags flags)
 {
-    int ret = likely(fits_driver(bs, bytes, qiov))
-                  ? bdrv_driver_pwritev(bs, offset, bytes, qiov, flags)
-                  : in_pieces(bs, offset, bytes, qiov, bdrv_driver_pwritev, flags);
-
-    if (ret == 0 && offset + bytes > bs->total_bytes) {
-        bs->total_bytes = offset + bytes;
+    if (bdrv_fits_driver(bs, bytes, qiov)) {
+        return bdrv_driver_pwritev(bs, offset, bytes, qiov, flags);
     }
-    return ret;
+    return in_pieces(bs, offset, bytes, qiov, bdrv_driver_pwritev, flags);
 }

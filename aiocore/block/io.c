@@ -30,8 +30,8 @@ int bdrv_check_write_request(BlockDriverState *bs, int64_t offset, int64_t bytes
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-static int coroutine_fn padded_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                                      QEMUIOVector *qiov, BdrvRequestFlags flags)
+static QAIO_COLD int coroutine_fn padded_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                                QEMUIOVector *qiov, BdrvRequestFlags flags)
 {
     BdrvRequestPadding pad;
     BdrvTrackedRequest req;
@@ -89,8 +89,9 @@ static int coroutine_fn padding_rmw_read(BdrvRequestPadding *pad, int64_t offset
     return ret;
 }
 
-static int coroutine_fn padded_pwritev(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                                       QEMUIOVector *qiov, BdrvRequestFlags flags)
+static QAIO_COLD int coroutine_fn padded_pwritev(BlockDriverState *bs, int64_t offset,
+                                                 int64_t bytes, QEMUIOVector *qiov,
+                                                 BdrvRequestFlags flags)
 {
     BdrvRequestPadding pad;
     BdrvTrackedRequest req;

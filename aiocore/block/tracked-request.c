@@ -12,29 +12,12 @@
 #include "base/osdep.h"
 #include "block/block_int.h"
 
-void coroutine_fn tracked_request_begin(BdrvTrackedRequest *req, BlockDriverState *bs,
-                                        int64_t offset, int64_t bytes, BdrvTrackedRequestType type)
-{
-    req->bs = bs;
-    req->offset = offset;
-    req->bytes = bytes;
-    req->type = type;
-    req->serialising = false;
-    req->waiting = false;
-    bs->in_flight++;
-    QLIST_INSERT_HEAD(&bs->tracked_requests, req, list);
-}
-
-void coroutine_fn tracked_request_end(BdrvTrackedRequest *req)
+void coroutine_fn tracked_request_end_serialising(BdrvTrackedRequest *req)
 {
     BlockDriverState *bs = req->bs;
 
-    QLIST_REMOVE(req, list);
-    bs->in_flight--;
     bs->serialising_in_flight -= req->serialising;
-    if (unlikely(!qemu_co_queue_empty(&bs->serialising_waiters))) {
-        qemu_co_queue_restart_all(&bs->serialising_waiters);
-    }
+    qemu_co_queue_restart_all(&bs->serialising_waiters);
 }
 
 static bool overlap(const BdrvTrackedRequest *a, const BdrvTrackedRequest *b)
