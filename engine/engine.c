@@ -65,7 +65,9 @@ int qaio_init(struct thread_data *td)
     qd->options = td->eo;
     qd->stats_fd = -1;
     qd->path = qaio_path(qd->options);
-    qd->files = g_hash_table_new_full(NULL, NULL, qd->path->close, NULL);
+    qd->complete = qd->path->complete;
+    qd->files = g_hash_table_new(NULL, NULL);
+    qd->padded_files = g_hash_table_new(NULL, NULL);
     qd->requests = qemu_memalign(64, td->o.iodepth * sizeof(*qd->requests));
     QTAILQ_INIT(&qd->unissued);
     td->io_ops_data = qd;
@@ -113,7 +115,10 @@ int qaio_post_init(struct thread_data *td)
     qd->done = g_new(struct io_u *, slots);
     qd->done_mask = slots - 1;
     qd->counters.allocations_at_start = qd->path->allocations(qd);
-    td->io_ops = qd->path->hooks;
+    if (qd->stats_fd >= 0) {
+        qaio_start_accounting(qd);
+    }
+    td->io_ops = qd->hooks ?: qd->path->hooks;
     return 0;
 }
 
@@ -124,7 +129,7 @@ int qaio_post_init(struct thread_data *td)
 static void qaio_stop(struct qaio_data *qd)
 {
     qd->path->drain(qd);
-    g_hash_table_remove_all(qd->files);
+    qaio_close_files(qd);
     qaio_stats_error(qd, qaio_write_stats(qd));
     qd->path->stop(qd);
 }
@@ -143,8 +148,10 @@ void qaio_cleanup(struct thread_data *td)
         close(qd->stats_fd); /* the job never began */
     }
     g_hash_table_unref(qd->files);
+    g_hash_table_unref(qd->padded_files);
     qemu_vfree(qd->requests);
     g_free(qd->done);
+    qaio_free_accounting(qd);
     g_free(qd);
     /* fio closes the module by what is in the table that it got from us. */
     td->io_ops = qaio_blk_path.hooks;

@@ -10,7 +10,9 @@
 #include "base/memalign.h"
 #include "block/block-backend.h"
 #include "block/block-early.h"
+#include "block/io_uring.h"
 #include "block/linux-aio.h"
+#include "block/thread-pool.h"
 #include "engine/options.h"
 
 /* What an io_u needs to become a request. Its own for the life of the job: io_u->engine_data. */
@@ -18,7 +20,8 @@ struct qaio_request {
     struct io_u *io_u;
     struct qaio_data *qd;
     QEMUIOVector qiov;
-    bool issued; /* fio has been told when it went to the kernel */
+    bool issued;            /* fio has been told when it went to the kernel */
+    BlockAcctCookie cookie; /* accounting.c's */
     QTAILQ_ENTRY(qaio_request) next;
 } __attribute__((aligned(64)));
 
@@ -27,6 +30,7 @@ struct qaio_counters {
     uint64_t requests[DDIR_LAST];
     uint64_t failed;
     uint64_t allocations_at_start; /* what warming up took */
+    BdrvPaddingStats padding;      /* of the files that have been closed */
 };
 
 struct qaio_data;
@@ -51,6 +55,10 @@ struct qaio_path_ops {
     /* Wait for all requests, those included that fio has queued and not committed. */
     void (*drain)(struct qaio_data *qd);
 
+    /* How a request ends, @opaque being the struct qaio_request: the path passes qd->complete,
+     * which is this or calls it. */
+    BlockCompletionFunc *complete;
+
     /* What .commit does. */
     void (*submit)(struct qaio_data *qd);
 
@@ -60,7 +68,7 @@ struct qaio_path_ops {
     BlockDriverState *(*bs)(void *file);
 
     /* For the statistics. allocations: how often memory for a request was not at hand. */
-    const AioStats *(*laio_stats)(struct qaio_data *qd);
+    const AioStats *(*aio_stats)(struct qaio_data *qd);
     uint64_t (*allocations)(struct qaio_data *qd);
 };
 
@@ -82,11 +90,17 @@ struct qaio_data {
 
     AioContext *ctx;
     GMainContext *main_context; /* on the main loop's path, which owns ctx there */
-    LinuxAioState *laio;        /* NULL when workers do all the I/O */
+    LinuxAioState *laio;        /* NULL: not qaio_aio=native */
+    LuringState *luring;        /* NULL: not qaio_aio=io_uring */
     int open_flags;             /* BDRV_O_*, besides RDWR: what the options make of each file */
     bool write_through;
 
-    GHashTable *files; /* the path's open files, as a set: fio does not close them all */
+    bool throttled;               /* there are limits, or a group */
+    ThrottleConfig limits;        /* what the options say */
+    ThrottleGroupMember throttle; /* keeps the group for as long as the job, whatever is open */
+
+    GHashTable *files;        /* the path's open files, as a set: fio does not close them all */
+    GHashTable *padded_files; /* those of fio's that we have spoken about, as a set */
     struct qaio_request *requests; /* one per io_u */
     unsigned nrequests;
     unsigned in_flight; /* from .queue until done */
@@ -104,8 +118,13 @@ struct qaio_data {
     unsigned done_head; /* the next for .event */
     unsigned done_tail;
 
+    BlockCompletionFunc *complete; /* for the paths to end their requests with */
+
     struct qaio_counters counters;
     int stats_fd; /* of qaio_stats; -1: not asked for */
+
+    BlockAcctStats *acct;       /* NULL: not asked for, as stats_fd */
+    struct ioengine_ops *hooks; /* the path's, with accounts; NULL: as acct */
 };
 
 /* ---- fio's hooks that all paths share -------------------------------------------------------- */
@@ -120,14 +139,21 @@ struct io_u *qaio_event(struct thread_data *td, int event);
 int qaio_open_file(struct thread_data *td, struct fio_file *f);
 int qaio_close_file(struct thread_data *td, struct fio_file *f);
 int qaio_get_file_size(struct thread_data *td, struct fio_file *f);
+int qaio_unlink_file(struct thread_data *td, struct fio_file *f);
+
+/* Close what fio has left open. */
+void qaio_close_files(struct qaio_data *qd);
+
+/* fio's callback for qaio_driver: a job without files must have none from the first. */
+int qaio_driver_chosen(void *options, const char *value);
 
 #define QAIO_COMMON_HOOKS                                                                \
     .name = "qaio", .version = FIO_IOOPS_VERSION,                                        \
     .flags = FIO_ASYNCIO_SETS_ISSUE_TIME | FIO_NO_OFFLOAD, .init = qaio_init,            \
     .post_init = qaio_post_init, .io_u_init = qaio_io_u_init, .event = qaio_event,       \
     .cleanup = qaio_cleanup, .open_file = qaio_open_file, .close_file = qaio_close_file, \
-    .get_file_size = qaio_get_file_size, .options = qaio_option_table,                   \
-    .option_struct_size = sizeof(struct qaio_options)
+    .get_file_size = qaio_get_file_size, .unlink_file = qaio_unlink_file,                \
+    .options = qaio_option_table, .option_struct_size = sizeof(struct qaio_options)
 
 /* ---- for the paths --------------------------------------------------------------------------- */
 
@@ -161,6 +187,27 @@ static inline unsigned qaio_ndone(const struct qaio_data *qd)
 
 /* For what QEMU's block layer has no request for, fio's own way: the system call, here and now. */
 enum fio_q_status qaio_do_it_fios_way(struct thread_data *td, struct io_u *io_u);
+
+/* ---- throttling ------------------------------------------------------------------------------ */
+
+/* Turn qaio_throttle_* into qd->limits and qd->throttled. 0, or -EINVAL with one line logged. */
+int qaio_apply_throttle(struct qaio_data *qd);
+
+/* Join the job's group, in qd->ctx, and set its limits. 0, or -EINVAL with one line logged. */
+int qaio_start_throttle(struct qaio_data *qd);
+
+/* Leave it; all files are closed. */
+void qaio_stop_throttle(struct qaio_data *qd);
+
+/* ---- accounting ------------------------------------------------------------------------------ */
+
+/*
+ * Keep accounts of the requests from now on: qd->acct, filled by hooks of the job's own, qd->hooks,
+ * that stand before the path's, and by qd->complete. So a job without pays nothing for them.
+ */
+void qaio_start_accounting(struct qaio_data *qd);
+
+void qaio_free_accounting(struct qaio_data *qd);
 
 /* ---- statistics ------------------------------------------------------------------------------ */
 

@@ -10,6 +10,7 @@
 
 #include "fio.h"
 #include "optgroup.h"
+#include "verify.h"
 
 /* GLib and aiocore have their own, which are the same. */
 #undef container_of

@@ -7,10 +7,27 @@
 #define MAX_REQUESTS    65536
 #define MAX_POLL_NS     1000000000
 #define MAX_POLL_FACTOR 1000000
+#define MAX_THREADS     1024
+#define MAX_LATENCY_NS  1000000000000ull
 
 #define QAIO_OPTION(n, field)                                                                      \
     .name = "qaio_" n, .off1 = offsetof(struct qaio_options, field), .category = FIO_OPT_C_ENGINE, \
     .group = FIO_OPT_G_INVALID
+
+/* The three options of a limit, which differ from those of the others in what they count. */
+#define QAIO_LIMIT(n, bucket, what)                                     \
+    QAIO_OPTION("throttle_" n, throttle[bucket].avg),                   \
+        .lname = "Limit of " what, .type = FIO_OPT_STR_VAL, .def = "0", \
+        .help = "How many " what " a second; 0: no limit"
+#define QAIO_BURST(n, bucket, what)                                     \
+    QAIO_OPTION("throttle_" n "_max", throttle[bucket].max),            \
+        .lname = "Burst of " what, .type = FIO_OPT_STR_VAL, .def = "0", \
+        .help = "How many " what " a second in a burst; 0: no bursts"
+#define QAIO_BURST_LENGTH(n, bucket, what)                                              \
+    QAIO_OPTION("throttle_" n "_max_length", throttle[bucket].max_length),              \
+        .alias = "qaio_throttle_" n "_length", .lname = "Length of a burst of " what,   \
+        .type = FIO_OPT_INT, .def = "1", .minval = 1, .maxval = INT_MAX, .interval = 1, \
+        .help = "How many seconds a burst may last"
 
 struct fio_option qaio_option_table[] = {
     {
@@ -66,7 +83,100 @@ struct fio_option qaio_option_table[] = {
         .posval = {
             { .ival = "native", .oval = QAIO_AIO_NATIVE, .help = "Linux AIO; needs direct=1" },
             { .ival = "threads", .oval = QAIO_AIO_THREADS, .help = "Worker threads" },
+            { .ival = "io_uring", .oval = QAIO_AIO_IO_URING, .help = "io_uring" },
         },
+    },
+    {
+        QAIO_OPTION("driver", driver),
+        .lname = "Block driver",
+        .type = FIO_OPT_STR,
+        .cb = qaio_driver_chosen,
+        .help = "What a file is reached by (default: auto)",
+        .posval = {
+            { .ival = "auto", .oval = QAIO_DRIVER_AUTO, .help = "What goes with the file" },
+            { .ival = "file", .oval = QAIO_DRIVER_FILE, .help = "Regular files" },
+            { .ival = "host_device", .oval = QAIO_DRIVER_HOST_DEVICE, .help = "Block devices" },
+            { .ival = "null-co", .oval = QAIO_DRIVER_NULL_CO,
+              .help = "Nothing, by coroutine; no file is touched" },
+            { .ival = "null-aio", .oval = QAIO_DRIVER_NULL_AIO,
+              .help = "Nothing, by callback; no file is touched" },
+        },
+    },
+    {
+        QAIO_OPTION("latency_ns", latency_ns),
+        .lname = "Latency of the null drivers",
+        .type = FIO_OPT_STR_VAL,
+        .help = "How long each request to null-co or null-aio takes",
+        .def = "0",
+    },
+    {
+        QAIO_OPTION("read_zeroes", read_zeroes),
+        .lname = "Reads of the null drivers",
+        .type = FIO_OPT_BOOL,
+        .help = "Whether null-co and null-aio fill what is read with zeroes",
+        .def = "0",
+    },
+    {
+        QAIO_OPTION("trim", trim),
+        .lname = "Trims",
+        .type = FIO_OPT_STR,
+        .help = "What a trim becomes (default: discard)",
+        .posval = {
+            { .ival = "discard", .oval = QAIO_TRIM_DISCARD, .help = "A discard" },
+            { .ival = "zeroes", .oval = QAIO_TRIM_ZEROES,
+              .help = "A write of zeroes that may unmap" },
+        },
+    },
+    {
+        QAIO_OPTION("thread_pool_min", thread_pool_min),
+        .lname = "Worker threads kept",
+        .type = FIO_OPT_INT,
+        .help = "How many worker threads there are at any time",
+        .def = "0",
+        .minval = 0,
+        .maxval = MAX_THREADS,
+        .interval = 1,
+    },
+    {
+        QAIO_OPTION("thread_pool_max", thread_pool_max),
+        .lname = "Worker threads",
+        .type = FIO_OPT_INT,
+        .help = "How many worker threads there may be",
+        .def = "64",
+        .minval = 1,
+        .maxval = MAX_THREADS,
+        .interval = 1,
+    },
+    { QAIO_LIMIT("iops", THROTTLE_OPS_TOTAL, "requests") },
+    { QAIO_BURST("iops", THROTTLE_OPS_TOTAL, "requests") },
+    { QAIO_BURST_LENGTH("iops", THROTTLE_OPS_TOTAL, "requests") },
+    { QAIO_LIMIT("iops_read", THROTTLE_OPS_READ, "reads") },
+    { QAIO_BURST("iops_read", THROTTLE_OPS_READ, "reads") },
+    { QAIO_BURST_LENGTH("iops_read", THROTTLE_OPS_READ, "reads") },
+    { QAIO_LIMIT("iops_write", THROTTLE_OPS_WRITE, "writes") },
+    { QAIO_BURST("iops_write", THROTTLE_OPS_WRITE, "writes") },
+    { QAIO_BURST_LENGTH("iops_write", THROTTLE_OPS_WRITE, "writes") },
+    { QAIO_LIMIT("bps", THROTTLE_BPS_TOTAL, "bytes") },
+    { QAIO_BURST("bps", THROTTLE_BPS_TOTAL, "bytes") },
+    { QAIO_BURST_LENGTH("bps", THROTTLE_BPS_TOTAL, "bytes") },
+    { QAIO_LIMIT("bps_read", THROTTLE_BPS_READ, "bytes read") },
+    { QAIO_BURST("bps_read", THROTTLE_BPS_READ, "bytes read") },
+    { QAIO_BURST_LENGTH("bps_read", THROTTLE_BPS_READ, "bytes read") },
+    { QAIO_LIMIT("bps_write", THROTTLE_BPS_WRITE, "bytes written") },
+    { QAIO_BURST("bps_write", THROTTLE_BPS_WRITE, "bytes written") },
+    { QAIO_BURST_LENGTH("bps_write", THROTTLE_BPS_WRITE, "bytes written") },
+    {
+        QAIO_OPTION("throttle_iops_size", throttle_iops_size),
+        .lname = "Size of an operation",
+        .type = FIO_OPT_STR_VAL,
+        .help = "A larger request counts as several; 0: as one",
+        .def = "0",
+    },
+    {
+        QAIO_OPTION("throttle_group", throttle_group),
+        .lname = "Throttle group",
+        .type = FIO_OPT_STR_STORE,
+        .help = "The group that shares the limits (default: one for each job)",
     },
     {
         QAIO_OPTION("cache", cache),
@@ -177,11 +287,61 @@ static int apply_aio(struct qaio_data *qd)
     if (aio == QAIO_AIO_DEFAULT) {
         aio = direct ? QAIO_AIO_NATIVE : QAIO_AIO_THREADS;
     }
+    if (qaio_is_null(qd->options)) {
+        return 0; /* no request gets that far */
+    }
     if (aio == QAIO_AIO_NATIVE && !direct) {
         log_err("qaio: qaio_aio=native needs direct=1: set that, or use qaio_aio=threads\n");
         return -EINVAL;
     }
-    qd->open_flags |= aio == QAIO_AIO_NATIVE ? BDRV_O_NATIVE_AIO : 0;
+    if (aio == QAIO_AIO_IO_URING && qd->options->max_events > LURING_MAX_ENTRIES) {
+        log_err("qaio: qaio_aio=io_uring needs qaio_max_events=%d or less\n", LURING_MAX_ENTRIES);
+        return -EINVAL;
+    }
+    qd->open_flags |= aio == QAIO_AIO_NATIVE     ? BDRV_O_NATIVE_AIO
+                      : aio == QAIO_AIO_IO_URING ? BDRV_O_IO_URING
+                                                 : 0;
+    return 0;
+}
+
+/* What a driver without a file under it cannot do; NULL if there is nothing. */
+static const char *unfit_for_null(const struct qaio_data *qd)
+{
+    const struct thread_options *o = &qd->td->o;
+
+    if (qd->options->aio != QAIO_AIO_DEFAULT) {
+        return "qaio_aio left out: no request goes to the kernel";
+    }
+    if (o->verify != VERIFY_NONE) {
+        return "verify left out: it keeps no data";
+    }
+    if (o->zone_mode == ZONE_MODE_ZBD) {
+        return "zonemode=zbd left out: it has no zones";
+    }
+    if (o->sync_file_range) {
+        return "sync_file_range left out: there is no file to sync a range of";
+    }
+    if (o->pre_read) {
+        return "pre_read left out: there is no file to read";
+    }
+    return NULL;
+}
+
+static int apply_driver(struct qaio_data *qd)
+{
+    const struct qaio_options *options = qd->options;
+    const char *need = qaio_is_null(options) ? unfit_for_null(qd) : NULL;
+
+    if (need) {
+        log_err("qaio: qaio_driver=%s needs %s\n",
+                options->driver == QAIO_DRIVER_NULL_CO ? "null-co" : "null-aio", need);
+        return -EINVAL;
+    }
+    if (!qaio_is_null(options) && (options->latency_ns || options->read_zeroes)) {
+        log_err("qaio: %s needs qaio_driver=null-co or null-aio: set one, or leave it out\n",
+                options->latency_ns ? "qaio_latency_ns" : "qaio_read_zeroes");
+        return -EINVAL;
+    }
     return 0;
 }
 
@@ -196,7 +356,7 @@ static const char *unfit_for_select(const struct qaio_data *qd)
     if (!qd->td->o.odirect) {
         return "direct=1: set that, or leave qaio_loop and qaio_coroutine out";
     }
-    if (options->aio == QAIO_AIO_THREADS) {
+    if (options->aio == QAIO_AIO_THREADS || options->aio == QAIO_AIO_IO_URING) {
         return "qaio_aio=native: set that, or leave qaio_aio out";
     }
     if (options->fdmon != QAIO_FDMON_DEFAULT) {
@@ -207,6 +367,18 @@ static const char *unfit_for_select(const struct qaio_data *qd)
     }
     if (options->max_batch) {
         return "qaio_max_batch left out: each request is submitted by itself";
+    }
+    if (options->driver != QAIO_DRIVER_DEFAULT && options->driver != QAIO_DRIVER_AUTO) {
+        return "qaio_driver left out: it has none but those of files and devices";
+    }
+    if (options->trim == QAIO_TRIM_ZEROES) {
+        return "qaio_trim left out: it cannot write zeroes";
+    }
+    if (options->thread_pool_min || options->thread_pool_max != THREAD_POOL_MAX_THREADS) {
+        return "qaio_thread_pool_min and qaio_thread_pool_max left out: it has no workers";
+    }
+    if (qd->throttled) {
+        return "qaio_throttle_* left out: it has no limits";
     }
     return NULL;
 }
@@ -272,6 +444,16 @@ static int check_range(const char *name, unsigned value, unsigned min, unsigned 
     return 0;
 }
 
+/* For these fio goes on with what it has called out of range. */
+static int check_long_range(const char *name, unsigned long long value, unsigned long long max)
+{
+    if (value > max) {
+        log_err("qaio: %s=%lld is out of range: use 0 to %llu\n", name, (long long)value, max);
+        return -EINVAL;
+    }
+    return 0;
+}
+
 static int check_ranges(const struct qaio_options *options)
 {
     int ret = check_range("qaio_max_events", options->max_events, 1, MAX_REQUESTS);
@@ -279,17 +461,43 @@ static int check_ranges(const struct qaio_options *options)
     ret = ret ?: check_range("qaio_max_batch", options->max_batch, 0, MAX_REQUESTS);
     ret = ret ?: check_range("qaio_poll_max_ns", options->poll_max_ns, 0, MAX_POLL_NS);
     ret = ret ?: check_range("qaio_poll_grow", options->poll_grow, 0, MAX_POLL_FACTOR);
-    return ret ?: check_range("qaio_poll_shrink", options->poll_shrink, 0, MAX_POLL_FACTOR);
+    ret = ret ?: check_range("qaio_poll_shrink", options->poll_shrink, 0, MAX_POLL_FACTOR);
+    ret = ret ?: check_long_range("qaio_latency_ns", options->latency_ns, MAX_LATENCY_NS);
+    ret = ret
+              ?: check_long_range("qaio_throttle_iops_size", options->throttle_iops_size,
+                                  THROTTLE_VALUE_MAX);
+    ret = ret ?: check_range("qaio_thread_pool_min", options->thread_pool_min, 0, MAX_THREADS);
+    return ret ?: check_range("qaio_thread_pool_max", options->thread_pool_max, 1, MAX_THREADS);
 }
 
 int qaio_apply_options(struct qaio_data *qd)
 {
     int ret = check_ranges(qd->options);
 
+    ret = ret ?: qaio_apply_throttle(qd);
     ret = ret ?: apply_loop(qd);
+    ret = ret ?: apply_driver(qd);
     ret = ret ?: apply_cache(qd);
     ret = ret ?: apply_aio(qd);
     return ret || qd->options->coroutine == QAIO_COROUTINE_NONE ? ret : apply_coroutine(qd);
+}
+
+int qaio_apply_thread_pool(struct qaio_data *qd)
+{
+    const struct qaio_options *options = qd->options;
+    Error *err = NULL;
+
+    if (!options->thread_pool_min && options->thread_pool_max == THREAD_POOL_MAX_THREADS) {
+        return 0; /* as it is; a job without workers needs no pool */
+    }
+    if (thread_pool_set_params(aio_get_thread_pool(qd->ctx), options->thread_pool_min,
+                               options->thread_pool_max, &err)) {
+        return 0;
+    }
+    log_err("qaio: qaio_thread_pool_min=%u, qaio_thread_pool_max=%u: %s\n",
+            options->thread_pool_min, options->thread_pool_max, error_get_pretty(err));
+    error_free(err);
+    return -EINVAL;
 }
 
 int qaio_apply_fdmon(struct qaio_data *qd)

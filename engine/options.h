@@ -5,6 +5,9 @@
 #ifndef QAIO_ENGINE_OPTIONS_H
 #define QAIO_ENGINE_OPTIONS_H
 
+#include <stdbool.h>
+#include "block/throttle.h"
+
 /* 0 is "not given" throughout. */
 enum qaio_coroutine_kind {
     QAIO_COROUTINE_DEFAULT,
@@ -24,6 +27,22 @@ enum qaio_aio {
     QAIO_AIO_DEFAULT,
     QAIO_AIO_NATIVE,
     QAIO_AIO_THREADS,
+    QAIO_AIO_IO_URING,
+};
+
+enum qaio_driver {
+    QAIO_DRIVER_DEFAULT,
+    QAIO_DRIVER_AUTO,
+    QAIO_DRIVER_FILE,
+    QAIO_DRIVER_HOST_DEVICE,
+    QAIO_DRIVER_NULL_CO,
+    QAIO_DRIVER_NULL_AIO,
+};
+
+enum qaio_trim {
+    QAIO_TRIM_DEFAULT,
+    QAIO_TRIM_DISCARD,
+    QAIO_TRIM_ZEROES,
 };
 
 enum qaio_cache {
@@ -43,6 +62,13 @@ enum qaio_fdmon {
     QAIO_FDMON_IO_URING,
 };
 
+/* A limit of qaio_throttle_*: fio's numbers for a LeakyBucket. */
+struct qaio_limit {
+    unsigned long long avg;
+    unsigned long long max;
+    unsigned max_length;
+};
+
 struct qaio_options {
     void *td; /* fio's own; must come first */
     unsigned loop;
@@ -55,6 +81,15 @@ struct qaio_options {
     unsigned poll_grow;
     unsigned poll_shrink;
     unsigned fdmon;
+    unsigned driver;
+    unsigned long long latency_ns;
+    unsigned read_zeroes;
+    unsigned trim;
+    unsigned thread_pool_min;
+    unsigned thread_pool_max;
+    struct qaio_limit throttle[BUCKETS_COUNT];
+    unsigned long long throttle_iops_size;
+    char *throttle_group;
     char *stats;
 };
 
@@ -62,11 +97,21 @@ extern struct fio_option qaio_option_table[];
 
 struct qaio_data;
 
+/* Whether the job is on a driver that has no file under it. */
+static inline bool qaio_is_null(const struct qaio_options *options)
+{
+    return options->driver == QAIO_DRIVER_NULL_CO || options->driver == QAIO_DRIVER_NULL_AIO;
+}
+
 /*
  * Turn the options into qd's settings and the calling thread's coroutine backend. 0, or -EINVAL
  * with one line logged that says what to change: what cannot work together is never just ignored.
  */
 int qaio_apply_options(struct qaio_data *qd);
+
+/* Have the workers of qd->ctx be as many as qaio_thread_pool_* say. 0, or -EINVAL with one line
+ * logged. */
+int qaio_apply_thread_pool(struct qaio_data *qd);
 
 /* Have qd->ctx, which is new, wait as qaio_fdmon says. 0, or -ENOTSUP with one line logged. */
 int qaio_apply_fdmon(struct qaio_data *qd);

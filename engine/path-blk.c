@@ -13,7 +13,8 @@
  *
  * An io_u is unissued from .queue until the kernel has it (linux-aio tells, after each io_submit)
  * or a worker. That moment is fio's issue time: what came before is submission latency, what comes
- * after is completion latency, as with fio's own libaio engine.
+ * after is completion latency, as with fio's own libaio engine. With throttling it is .commit, so
+ * that waiting for the limits is on one side of it for all requests.
  */
 #include "engine/engine.h"
 #include "loop/main-loop.h"
@@ -33,34 +34,62 @@ static void qaio_issued(struct qaio_request *r, const struct timespec *now)
     }
 }
 
-static void qaio_complete(void *opaque, int ret);
-
-/* The request of ours that an iocb belongs to; NULL for others, such as those of blk_flush(). */
-static struct qaio_request *request_of_iocb(struct iocb *iocb)
+/*
+ * The kernel took what @co waits for. Whether that is news: not for what is none of our requests,
+ * such as a blk_flush(), nor for the next part of one that goes in several.
+ */
+static inline bool qaio_submitted(struct qaio_data *qd, Coroutine *co, const struct timespec *now)
 {
-    BlockAIOCB *acb = blk_aio_of_coroutine(laio_iocb_coroutine(iocb));
+    BlockAIOCB *acb = blk_aio_of_coroutine(co);
+    struct qaio_request *r = acb && acb->cb == qd->complete ? acb->opaque : NULL;
 
-    return acb && acb->cb == qaio_complete ? acb->opaque : NULL;
+    if (unlikely(!r || r->issued)) {
+        return false;
+    }
+    qaio_issued(r, now);
+    return true;
+}
+
+static void qaio_mark_submit(struct qaio_data *qd, unsigned n)
+{
+    if (likely(n)) {
+        io_u_mark_submit(qd->td, n);
+    }
 }
 
 /* From linux-aio: the kernel took this batch. */
-static void qaio_submitted(void *opaque, struct iocb **iocbs, int n)
+static void laio_submitted(void *opaque, struct iocb **iocbs, int n)
 {
     struct qaio_data *qd = opaque;
+    unsigned news = n;
     struct timespec now;
 
     qaio_issue_time(qd->td, &now);
     for (int i = 0; i < n; i++) {
-        struct qaio_request *r = request_of_iocb(iocbs[i]);
-
-        if (likely(r && !r->issued)) {
-            qaio_issued(r, &now);
+        if (unlikely(!qaio_submitted(qd, laio_iocb_coroutine(iocbs[i]), &now))) {
+            news--;
         }
     }
-    io_u_mark_submit(qd->td, n);
+    qaio_mark_submit(qd, news);
 }
 
-/* All that was queued and is not in linux-aio's queue has gone to workers. */
+/* The same from io_uring. */
+static void luring_submitted(void *opaque, Coroutine *const *cos, unsigned n)
+{
+    struct qaio_data *qd = opaque;
+    unsigned news = n;
+    struct timespec now;
+
+    qaio_issue_time(qd->td, &now);
+    for (unsigned i = 0; i < n; i++) {
+        if (unlikely(!qaio_submitted(qd, cos[i], &now))) {
+            news--;
+        }
+    }
+    qaio_mark_submit(qd, news);
+}
+
+/* All that was queued and is not in the kernel's queue has gone to workers, or waits for limits. */
 static QAIO_NOINLINE void qaio_issue_rest(struct qaio_data *qd)
 {
     struct qaio_request *r, *next;
@@ -96,6 +125,19 @@ static void qaio_complete(void *opaque, int ret)
     qaio_done(r, ret);
 }
 
+static void qaio_start_trim(BlockBackend *blk, struct qaio_request *r)
+{
+    struct qaio_data *qd = r->qd;
+    struct io_u *io_u = r->io_u;
+
+    if (qd->options->trim == QAIO_TRIM_ZEROES) {
+        blk_aio_pwrite_zeroes(blk, io_u->offset, io_u->xfer_buflen, BDRV_REQ_MAY_UNMAP,
+                              qd->complete, r);
+    } else {
+        blk_aio_pdiscard(blk, io_u->offset, io_u->xfer_buflen, qd->complete, r);
+    }
+}
+
 static void qaio_start(struct qaio_data *qd, BlockBackend *blk, struct io_u *io_u)
 {
     struct qaio_request *r = io_u->engine_data;
@@ -111,16 +153,16 @@ static void qaio_start(struct qaio_data *qd, BlockBackend *blk, struct io_u *io_
 
     switch (io_u->ddir) {
     case DDIR_READ:
-        blk_aio_preadv(blk, io_u->offset, &r->qiov, 0, qaio_complete, r);
+        blk_aio_preadv(blk, io_u->offset, &r->qiov, 0, qd->complete, r);
         break;
     case DDIR_WRITE:
-        blk_aio_pwritev(blk, io_u->offset, &r->qiov, 0, qaio_complete, r);
+        blk_aio_pwritev(blk, io_u->offset, &r->qiov, 0, qd->complete, r);
         break;
     case DDIR_TRIM:
-        blk_aio_pdiscard(blk, io_u->offset, io_u->xfer_buflen, qaio_complete, r);
+        qaio_start_trim(blk, r);
         break;
     default:
-        blk_aio_flush(blk, qaio_complete, r);
+        blk_aio_flush(blk, qd->complete, r);
         break;
     }
 }
@@ -153,7 +195,10 @@ static QAIO_COLD enum fio_q_status qaio_trim_now(struct qaio_data *qd, BlockBack
         return FIO_Q_BUSY;
     }
     qaio_issue_time(qd->td, &io_u->issue_time);
-    io_u->error = -blk_pdiscard(blk, io_u->offset, io_u->xfer_buflen);
+    io_u->error =
+        -(qd->options->trim == QAIO_TRIM_ZEROES
+              ? blk_pwrite_zeroes(blk, io_u->offset, io_u->xfer_buflen, BDRV_REQ_MAY_UNMAP)
+              : blk_pdiscard(blk, io_u->offset, io_u->xfer_buflen));
     io_u_mark_submit(qd->td, 1);
     io_u_mark_complete(qd->td, 1);
     qd->counters.failed += io_u->error != 0;
@@ -192,6 +237,12 @@ static enum fio_q_status qaio_blk_queue(struct thread_data *td, struct io_u *io_
     return status;
 }
 
+/* Whether the kernel has not taken all yet that goes there. */
+static bool kernel_queue_waits(const struct qaio_data *qd)
+{
+    return (qd->laio && laio_queued(qd->laio)) || (qd->luring && luring_queued(qd->luring));
+}
+
 static void qaio_submit(struct qaio_data *qd)
 {
     if (!qd->plugged) {
@@ -199,7 +250,7 @@ static void qaio_submit(struct qaio_data *qd)
     }
     blk_io_unplug(qd->plugged);
     qd->plugged = NULL;
-    if (!QTAILQ_EMPTY(&qd->unissued) && !(qd->laio && laio_queued(qd->laio))) {
+    if (!QTAILQ_EMPTY(&qd->unissued) && (qd->throttled || !kernel_queue_waits(qd))) {
         qaio_issue_rest(qd);
     }
 }
@@ -285,13 +336,39 @@ static int qaio_start_laio(struct qaio_data *qd)
         error_free(err);
         return -EAGAIN;
     }
-    laio_set_submitted_func(qd->laio, qaio_submitted, qd);
+    laio_set_submitted_func(qd->laio, laio_submitted, qd);
     return 0;
 }
 
 static bool uses_main_loop(const struct qaio_data *qd)
 {
     return qd->options->loop == QAIO_LOOP_MAIN_LOOP;
+}
+
+static int qaio_start_luring(struct qaio_data *qd)
+{
+    Error *err = NULL;
+
+    qd->luring = aio_setup_linux_io_uring(qd->ctx, qd->options->max_events, &err);
+    if (!qd->luring) {
+        log_err("qaio: qaio_aio=io_uring: %s\n", error_get_pretty(err));
+        error_free(err);
+        return -ENOSYS;
+    }
+    luring_set_submitted_func(qd->luring, luring_submitted, qd);
+    return 0;
+}
+
+/* The way into the kernel, where there is one besides the workers. */
+static int qaio_start_aio(struct qaio_data *qd)
+{
+    if (qaio_is_null(qd->options)) {
+        return 0;
+    }
+    if (qd->open_flags & BDRV_O_NATIVE_AIO) {
+        return qaio_start_laio(qd);
+    }
+    return qd->open_flags & BDRV_O_IO_URING ? qaio_start_luring(qd) : 0;
 }
 
 static void qaio_free_loop(struct qaio_data *qd)
@@ -321,9 +398,9 @@ static int qaio_blk_start(struct qaio_data *qd)
     aio_context_set_poll_params(qd->ctx, qd->options->poll_max_ns, qd->options->poll_grow,
                                 qd->options->poll_shrink, &error_abort);
     ret = qaio_apply_fdmon(qd);
-    if (ret == 0 && qd->open_flags & BDRV_O_NATIVE_AIO) {
-        ret = qaio_start_laio(qd);
-    }
+    ret = ret ?: qaio_apply_thread_pool(qd);
+    ret = ret ?: qaio_start_aio(qd);
+    ret = ret ?: qaio_start_throttle(qd);
     if (ret < 0) {
         qaio_free_loop(qd);
         return ret;
@@ -334,6 +411,7 @@ static int qaio_blk_start(struct qaio_data *qd)
 
 static void qaio_blk_stop(struct qaio_data *qd)
 {
+    qaio_stop_throttle(qd);
     qemu_coroutine_dec_pool_size(qd->td->o.iodepth + 1);
     qaio_free_loop(qd);
 }
@@ -341,21 +419,44 @@ static void qaio_blk_stop(struct qaio_data *qd)
 static void qaio_blk_drain(struct qaio_data *qd)
 {
     qaio_submit(qd);
-    while (qd->in_flight > 0) {
-        aio_poll(qd->ctx, true);
-    }
+    bdrv_drain_all(qd->ctx);
+    g_assert(qd->in_flight == 0);
 }
 
-static const AioStats *qaio_blk_laio_stats(struct qaio_data *qd)
+static const AioStats *qaio_blk_aio_stats(struct qaio_data *qd)
 {
     static const AioStats none;
 
+    if (qd->luring) {
+        return luring_get_stats(qd->luring);
+    }
     return qd->laio ? laio_get_stats(qd->laio) : &none;
+}
+
+/* A null node is of the size that fio has settled on for @f. */
+static BlockDriverState *open_node(struct qaio_data *qd, struct fio_file *f, int open_flags,
+                                   Error **errp)
+{
+    static BlockDriver *const drivers[] = {
+        [QAIO_DRIVER_FILE] = &bdrv_file,
+        [QAIO_DRIVER_HOST_DEVICE] = &bdrv_host_device,
+        [QAIO_DRIVER_NULL_CO] = &bdrv_null_co,
+        [QAIO_DRIVER_NULL_AIO] = &bdrv_null_aio,
+    };
+    BlockdevOptions options = {
+        .filename = f->file_name,
+        .fd = f->fd,
+        .size = f->file_offset + f->io_size,
+        .latency_ns = qd->options->latency_ns,
+        .read_zeroes = qd->options->read_zeroes,
+    };
+
+    return bdrv_open(drivers[qd->options->driver], &options, open_flags, qd->ctx, errp);
 }
 
 static void *qaio_blk_open(struct qaio_data *qd, struct fio_file *f, int open_flags, Error **errp)
 {
-    BlockDriverState *bs = bdrv_open_fd(f->file_name, f->fd, open_flags, qd->ctx, errp);
+    BlockDriverState *bs = open_node(qd, f, open_flags, errp);
     BlockBackend *blk;
 
     if (!bs) {
@@ -364,6 +465,9 @@ static void *qaio_blk_open(struct qaio_data *qd, struct fio_file *f, int open_fl
     blk = blk_new_with_bs(bs);
     blk_set_enable_write_cache(blk, !qd->write_through);
     blk_set_allow_write_beyond_eof(blk, f->filetype == FIO_TYPE_FILE);
+    if (qd->throttled) {
+        blk_io_limits_enable(blk, throttle_group_get_name(&qd->throttle));
+    }
     return blk;
 }
 
@@ -384,10 +488,11 @@ static struct ioengine_ops blk_hooks = {
     .getevents = qaio_blk_getevents,
 };
 
-#define BLK_PATH_FUNCTIONS                                                                    \
-    .start = qaio_blk_start, .stop = qaio_blk_stop, .drain = qaio_blk_drain,                  \
-    .submit = qaio_submit, .open = qaio_blk_open, .close = qaio_blk_close, .bs = qaio_blk_bs, \
-    .laio_stats = qaio_blk_laio_stats, .allocations = qaio_blk_allocations
+#define BLK_PATH_FUNCTIONS                                                       \
+    .start = qaio_blk_start, .stop = qaio_blk_stop, .drain = qaio_blk_drain,     \
+    .complete = qaio_complete, .submit = qaio_submit, .open = qaio_blk_open,     \
+    .close = qaio_blk_close, .bs = qaio_blk_bs, .aio_stats = qaio_blk_aio_stats, \
+    .allocations = qaio_blk_allocations
 
 const struct qaio_path_ops qaio_blk_path = { .hooks = &blk_hooks, BLK_PATH_FUNCTIONS };
 

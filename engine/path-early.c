@@ -55,9 +55,9 @@ static enum fio_q_status early_start(struct qaio_data *qd, EarlyBDS *bs, struct 
     r->issued = false;
     qemu_iovec_init_buf(&r->qiov, io_u->xfer_buf, io_u->xfer_buflen);
     if (io_u->ddir == DDIR_READ) {
-        ret = early_bdrv_aio_readv(bs, io_u->offset, &r->qiov, early_complete, r);
+        ret = early_bdrv_aio_readv(bs, io_u->offset, &r->qiov, qd->complete, r);
     } else {
-        ret = early_bdrv_aio_writev(bs, io_u->offset, &r->qiov, early_complete, r);
+        ret = early_bdrv_aio_writev(bs, io_u->offset, &r->qiov, qd->complete, r);
     }
     if (unlikely(ret < 0)) {
         qaio_issue_time(qd->td, &io_u->issue_time);
@@ -180,7 +180,7 @@ static BlockDriverState *early_bs(void *file)
     return early_bdrv_node(file);
 }
 
-static const AioStats *early_laio_stats(struct qaio_data *qd)
+static const AioStats *early_aio_stats(struct qaio_data *qd)
 {
     return early_block_get_stats(qd->early_block);
 }
@@ -202,10 +202,11 @@ const struct qaio_path_ops qaio_early_path = {
     .start = early_start_loop,
     .stop = early_stop_loop,
     .drain = early_drain,
+    .complete = early_complete,
     .submit = early_submit,
     .open = early_open,
     .close = early_close,
     .bs = early_bs,
-    .laio_stats = early_laio_stats,
+    .aio_stats = early_aio_stats,
     .allocations = early_allocations,
 };

@@ -56,7 +56,7 @@ static void add_requests(GString *out, const struct qaio_counters *counters)
     add_number(out, "failed", counters->failed);
 }
 
-static void add_laio(GString *out, const AioStats *stats)
+static void add_aio(GString *out, const AioStats *stats)
 {
     add_number(out, "io_submit_calls", stats->submit_calls);
     add_histogram(out, "batch_histogram", stats->batch);
@@ -81,6 +81,56 @@ static void add_memory(GString *out, struct qaio_data *qd)
     add_number(out, "allocations_after_warmup", allocations - qd->counters.allocations_at_start);
 }
 
+/* {"N":n,...,"more":n}: how many took less than N ns, and not less than the one before. */
+static void add_latency_histogram(GString *out, const BlockLatencyHistogram *hist)
+{
+    const char *comma = "";
+
+    g_string_append(out, "\"latency_histogram\":{");
+    for (unsigned i = 0; i < hist->nbins; i++) {
+        if (!hist->bins[i]) {
+            continue;
+        }
+        if (i < hist->nbins - 1) {
+            g_string_append_printf(out, "%s\"%llu\":", comma, ULL(hist->boundaries[i]));
+        } else {
+            g_string_append_printf(out, "%s\"more\":", comma);
+        }
+        g_string_append_printf(out, "%llu", ULL(hist->bins[i]));
+        comma = ",";
+    }
+    g_string_append(out, "}");
+}
+
+static void add_account(GString *out, const char *key, const BlockAcctStats *acct,
+                        BlockAcctType type)
+{
+    const BlockAcctCounters *c = &acct->types[type];
+
+    g_string_append_printf(out, "\"%s\":{", key);
+    add_number(out, "bytes", c->nr_bytes);
+    add_number(out, "operations", c->nr_ops);
+    add_number(out, "failed", c->failed_ops);
+    add_number(out, "invalid", c->invalid_ops);
+    add_number(out, "merged", c->merged);
+    add_number(out, "latency_min_ns", c->min_latency_ns);
+    add_number(out, "latency_avg_ns", block_acct_mean_latency_ns(acct, type));
+    add_number(out, "latency_max_ns", c->max_latency_ns);
+    add_latency_histogram(out, &c->latency_histogram);
+    g_string_append(out, "},");
+}
+
+static void add_accounts(GString *out, const BlockAcctStats *acct)
+{
+    g_string_append(out, "\"accounts\":{");
+    add_account(out, "read", acct, BLOCK_ACCT_READ);
+    add_account(out, "write", acct, BLOCK_ACCT_WRITE);
+    add_account(out, "flush", acct, BLOCK_ACCT_FLUSH);
+    add_account(out, "unmap", acct, BLOCK_ACCT_UNMAP);
+    g_string_truncate(out, out->len - 1);
+    g_string_append(out, "},");
+}
+
 static GString *format_stats(struct qaio_data *qd)
 {
     GString *out = g_string_new("{");
@@ -89,8 +139,11 @@ static GString *format_stats(struct qaio_data *qd)
     add_number(out, "pid", getpid());
     add_string(out, "fio", QAIO_FIO_VERSION);
     add_requests(out, &qd->counters);
-    add_laio(out, qd->path->laio_stats(qd));
+    add_number(out, "padded_reads", qd->counters.padding.padded_reads);
+    add_number(out, "rmw_writes", qd->counters.padding.rmw_writes);
+    add_aio(out, qd->path->aio_stats(qd));
     add_memory(out, qd);
+    add_accounts(out, qd->acct);
 
     g_string_truncate(out, out->len - 1); /* the last comma */
     return g_string_append(out, "}\n");

@@ -363,6 +363,14 @@ int blk_pdiscard(BlockBackend *blk, int64_t offset, int64_t bytes)
     return blk_wait_for(blk, &ret);
 }
 
+int blk_pwrite_zeroes(BlockBackend *blk, int64_t offset, int64_t bytes, BdrvRequestFlags flags)
+{
+    int ret = NOT_DONE;
+
+    blk_aio_pwrite_zeroes(blk, offset, bytes, flags, blk_store_result, &ret);
+    return blk_wait_for(blk, &ret);
+}
+
 void blk_drain(BlockBackend *blk)
 {
     bdrv_drain(blk->bs);

@@ -66,6 +66,7 @@ int coroutine_fn blk_co_truncate(BlockBackend *blk, int64_t offset, PreallocMode
 /* The same for callers that are no coroutines: they turn the loop until it is done. 0 or -errno. */
 int blk_flush(BlockBackend *blk);
 int blk_pdiscard(BlockBackend *blk, int64_t offset, int64_t bytes);
+int blk_pwrite_zeroes(BlockBackend *blk, int64_t offset, int64_t bytes, BdrvRequestFlags flags);
 
 /* Wait until no request of @blk is in flight. What callbacks start meanwhile goes on afterwards:
  * see bdrv_drained_begin(). */

@@ -220,6 +220,11 @@ const BlockLimits *bdrv_get_limits(BlockDriverState *bs)
     return &bs->bl;
 }
 
+const BdrvPaddingStats *bdrv_get_padding_stats(BlockDriverState *bs)
+{
+    return &bs->padding_stats;
+}
+
 bool bdrv_qiov_is_aligned(BlockDriverState *bs, QEMUIOVector *qiov)
 {
     return qemu_iovec_is_aligned(qiov, bs->bl.min_mem_alignment);

@@ -103,6 +103,15 @@ int64_t bdrv_refresh_length(BlockDriverState *bs);
 
 const BlockLimits *bdrv_get_limits(BlockDriverState *bs);
 
+/* Requests that were no whole blocks. */
+typedef struct BdrvPaddingStats {
+    uint64_t padded_reads; /* more was read than asked for */
+    uint64_t rmw_writes;   /* the rest of the blocks was read first */
+} BdrvPaddingStats;
+
+/* How many since @bs was opened. */
+const BdrvPaddingStats *bdrv_get_padding_stats(BlockDriverState *bs);
+
 /* Whether @qiov's buffers can be used for direct I/O as they are. */
 bool bdrv_qiov_is_aligned(BlockDriverState *bs, QEMUIOVector *qiov);
 

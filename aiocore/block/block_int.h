@@ -111,6 +111,7 @@ struct BlockDriverState {
 
     CoQueue serialising_waiters;   /* requests that wait for overlapping ones */
     struct PadBuffer *pad_buffers; /* request-padding.c's, for reuse */
+    BdrvPaddingStats padding_stats;
 
     AioContext *aio_context;
     char *filename;

@@ -37,6 +37,7 @@ static QAIO_COLD int coroutine_fn padded_preadv(BlockDriverState *bs, int64_t of
     BdrvTrackedRequest req;
     int ret;
 
+    bs->padding_stats.padded_reads++;
     bdrv_pad_request(bs, &pad, &offset, &bytes, qiov);
     tracked_request_begin(&req, bs, offset, bytes, BDRV_TRACKED_READ);
     bdrv_wait_serialising_requests(&req);
@@ -97,6 +98,7 @@ static QAIO_COLD int coroutine_fn padded_pwritev(BlockDriverState *bs, int64_t o
     BdrvTrackedRequest req;
     int ret;
 
+    bs->padding_stats.rmw_writes++;
     bdrv_pad_request(bs, &pad, &offset, &bytes, qiov);
     tracked_request_begin(&req, bs, offset, bytes, BDRV_TRACKED_WRITE);
     bdrv_make_request_serialising(&req);

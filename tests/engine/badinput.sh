@@ -5,7 +5,7 @@
 # timeout: 180
 . "$(dirname "$0")/lib.sh"
 
-plan 30
+plan 61
 fio_limit=10
 target ext 8 || skip_all "$why"
 file=$target
@@ -35,13 +35,53 @@ if is_qaio; then
     refused 'qaio_cache=directsync with direct=0' '^qaio: .*cache.*direct' "${base[@]}" --direct=0 --qaio_cache=directsync
     refused 'qaio_cache=writeback with direct=1' '^qaio: .*cache.*direct' "${base[@]}" --direct=1 --qaio_cache=writeback
     refused 'qaio_aio=native with direct=0' '^qaio: .*native.*direct' "${base[@]}" --direct=0 --qaio_aio=native
+    refused 'qaio_driver=bogus' 'bogus|qaio_driver' "${base[@]}" --qaio_driver=bogus
+    refused 'qaio_trim=bogus' 'bogus|qaio_trim' "${base[@]}" --qaio_trim=bogus
+    refused 'qaio_driver=host_device on a file' '^qaio: .*host_device.*block device' "${base[@]}" \
+        --qaio_driver=host_device
+    null=(--qaio_driver=null-co --size=4m --bs=4k --rw=randwrite)
+    refused 'null-co without a size' 'size=' --qaio_driver=null-co --bs=4k --rw=read
+    refused 'null-co with verify' '^qaio: qaio_driver=null-co needs verify left out' "${null[@]}" --verify=md5
+    refused 'null-aio with qaio_aio' '^qaio: qaio_driver=null-aio needs qaio_aio left out' "${null[@]}" \
+        --qaio_driver=null-aio --qaio_aio=threads
+    refused 'null-co with zones' '^qaio: .*zonemode|zone' "${null[@]}" --zonemode=zbd --zonesize=1m
+    refused 'null-co with sync_file_range' '^qaio: .*sync_file_range' "${null[@]}" --sync_file_range=write:4
+    refused 'null-co with pre_read' 'qaio: .*pre_read|pre_read' "${null[@]}" --pre_read=1 --rw=read
+    refused 'qaio_latency_ns of a file' '^qaio: qaio_latency_ns needs qaio_driver' "${base[@]}" --qaio_latency_ns=5
+    refused 'qaio_latency_ns=-1' '^qaio: qaio_latency_ns=-1 is out of range' "${null[@]}" --qaio_latency_ns=-1
+    refused 'qaio_read_zeroes of a file' '^qaio: qaio_read_zeroes needs qaio_driver' "${base[@]}" --qaio_read_zeroes=1
+    refused 'qaio_thread_pool_max=0' 'thread_pool_max.* min value|out of range' "${base[@]}" --qaio_thread_pool_max=0
+    refused 'qaio_thread_pool_max=5000' 'thread_pool_max.*out of range' "${base[@]}" --qaio_thread_pool_max=5000
+    refused 'qaio_thread_pool_min=-1' 'thread_pool_min=-1 is out of range' "${base[@]}" --qaio_thread_pool_min=-1
+    refused 'more workers at least than at most' '^qaio: qaio_thread_pool_min=4, qaio_thread_pool_max=2' "${base[@]}" \
+        --qaio_thread_pool_min=4 --qaio_thread_pool_max=2
+    refused 'io_uring with more requests than it has room for' '^qaio: .*io_uring.*32768' "${base[@]}" \
+        --qaio_aio=io_uring --qaio_max_events=32769
+    refused 'a limit in all and one of reads' '^qaio: qaio_throttle_.*: iops limits.*contradict' "${base[@]}" \
+        --qaio_throttle_iops=5 --qaio_throttle_iops_read=5
+    refused 'a burst without a limit' '^qaio: qaio_throttle_.*max.*needs the limit' "${base[@]}" \
+        --qaio_throttle_bps_write_max=5m
+    refused 'a burst below the limit' '^qaio: qaio_throttle_.*max.*below' "${base[@]}" --qaio_throttle_bps=5m \
+        --qaio_throttle_bps_max=4m
+    refused 'a length without a burst' '^qaio: qaio_throttle_.*length' "${base[@]}" --qaio_throttle_iops=5 \
+        --qaio_throttle_iops_length=2
+    refused 'qaio_throttle_iops_max_length=0' 'max_length.*min value|at least 1 second' "${base[@]}" \
+        --qaio_throttle_iops=5 --qaio_throttle_iops_max=9 --qaio_throttle_iops_max_length=0
+    refused 'qaio_throttle_bps=-1' '^qaio: qaio_throttle_.*not be above' "${base[@]}" --qaio_throttle_bps=-1
+    refused 'the size of operations without a limit of them' '^qaio: qaio_throttle_.*iops limit' "${base[@]}" \
+        --qaio_throttle_bps=5m --qaio_throttle_iops_size=4k
+    early=("${base[@]}" --direct=1 --qaio_loop=select --qaio_coroutine=none)
+    for option in --qaio_aio=io_uring --qaio_driver=file --qaio_driver=null-co --qaio_trim=zeroes --qaio_thread_pool_min=1 \
+        --qaio_throttle_iops=5; do
+        refused "qaio_loop=select with $option" '^qaio: (qaio_loop=select needs|qaio_coroutine)' "${early[@]}" $option
+    done
     # Told before the run, not after an hour of it.
     long=(--time_based --runtime=60)
     refused 'qaio_stats in a folder that is not there' '^qaio: .*no-such-folder' "${base[@]}" --direct=1 "${long[@]}" \
         --qaio_stats=/no-such-folder/stats
     refused 'qaio_stats on a folder' "^qaio: .*$T" "${base[@]}" --direct=1 "${long[@]}" --qaio_stats="$T"
 else
-    skip 'options' "only qaio's" 14
+    skip 'options' "only qaio's" 44
 fi
 
 # --- Files
@@ -80,13 +120,19 @@ if target loop512 8; then
 else
     skip 'a read-only device' "$why" 2
 fi
-if target loop4096 8; then
+if ! is_qaio; then
+    skip 'bs=512 on a device of 4096-byte blocks' "only qaio's" 3
+elif target loop4096 8; then
     for rw in randread randwrite; do
-        refused "bs=512 direct=1 on a device of 4096-byte blocks ($rw)" 'invalid argument|4096|block size' \
-            --filename="$target" --size=4m --bs=512 --direct=1 --rw=$rw
+        fio_output=normal fio_run unaligned --filename="$target" --size=4m --bs=512 --direct=1 --rw=$rw --number_ios=50
+        [ "$rc" = 0 ] && no_crash &&
+            [ "$(grep -c '^qaio: .*not whole blocks.*4096' "$T/unaligned.log")" = 1 ]
+        ok "bs=512 direct=1 on a device of 4096-byte blocks ($rw): done, and told of in one line"
     done
+    refused "the same on the loop before AioContext" '^qaio: .*block size 512.*4096' --filename="$target" --size=4m \
+        --bs=512 --direct=1 --rw=randread --qaio_loop=select --qaio_coroutine=none
 else
-    skip 'bs=512 on a device of 4096-byte blocks' "$why" 2
+    skip 'bs=512 on a device of 4096-byte blocks' "$why" 3
 fi
 
 # --- fs.aio-max-nr: the helper takes just so much that 65536 events are not to be had: nobody else is disturbed.

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 is_qaio || skip_all "only qaio's"
-plan 19
+plan 23
 target loop512 32 || target ext 32 || skip_all "$why"
 device=$target
 base=(--filename="$device" --direct=1 --size=16m --bs=4k --qaio_stats=stats.json)
@@ -25,7 +25,7 @@ stats_say() {
 
 counted --rw=randread --iodepth=8
 is_clean && [ "$(wc -l <"$T/stats.json")" = 1 ] && stats_say '.[0] | keys == (["job", "pid", "fio", "requests", "failed",
-    "io_submit_calls", "batch_histogram", "completions", "completions_histogram", "ring_polls", "ring_polls_empty",
+    "padded_reads", "rmw_writes", "accounts", "io_submit_calls", "batch_histogram", "completions", "completions_histogram", "ring_polls", "ring_polls_empty",
     "eventfd_waits", "eagain", "submit_errors", "coroutines_created", "coroutines_live_max", "allocations",
     "allocations_after_warmup"] | sort)'
 ok 'one line with exactly the documented keys'
@@ -66,6 +66,21 @@ counted --rw=randread --iodepth=32 --time_based --runtime=2
 is_clean && stats_say '.[0] | .allocations_after_warmup == 0 and .completions > 10000'
 ok 'nothing allocated in two seconds'
 
+# The accounts agree with what fio saw, and with themselves.
+accounted='.accounts as $a | ($a | keys) == ["flush", "read", "unmap", "write"]
+    and all($a[]; .invalid == 0 and .merged == 0 and .latency_min_ns <= .latency_avg_ns
+        and .latency_avg_ns <= .latency_max_ns and ([.latency_histogram[]] | add // 0) == .operations + .failed
+        and (.latency_max_ns as $max | all(.latency_histogram | keys[] | select(. != "more") | tonumber; . <= 2 * $max)))
+    and $a.read.operations == .requests.read and $a.write.operations == .requests.write
+    and $a.unmap.operations == .requests.trim and $a.flush.operations == .requests.sync'
+counted --rw=randrw --iodepth=32
+is_clean && stats_say ".[0] | $accounted and .accounts.read.bytes == $(json '.jobs[0].read.io_bytes')
+        and .accounts.write.bytes == $(json '.jobs[0].write.io_bytes')
+        and .accounts.read.latency_max_ns <= $(json '.jobs[0].read.lat_ns.max')
+        and .accounts.read.latency_avg_ns <= $(json '.jobs[0].read.lat_ns.mean')
+        and .accounts.read.latency_avg_ns >= $(json '.jobs[0].read.clat_ns.mean') * 0.3"
+ok 'accounts of reads and writes'
+
 # Two files: everything through one ring. Trims and syncs are counted apart.
 target ext 8 || skip_all "$why"
 counted --filename="$target" --size=8m --rw=randwrite --iodepth=8 --fsync=16
@@ -88,4 +103,17 @@ for thread in 0 1; do
         stats_say 'all(.[]; .allocations_after_warmup == 0)'
     ok "numjobs=4, thread=$thread: four whole lines"
 done
+
+target ext 8 || skip_all "$why"
+counted --filename="$target" --size=8m --rw=randwrite --iodepth=8 --fsync=32 --number_ios=640
+is_clean && stats_say ".[0] | $accounted and .accounts.flush.operations > 4" &&
+    counted --filename="$target" --size=8m --rw=randtrimwrite --iodepth=8 --number_ios=640 &&
+    is_clean && stats_say ".[0] | $accounted and .accounts.unmap.operations > 100"
+ok 'accounts of trims and syncs'
+counted --filename="$target" --size=4m --rw=randwrite --iodepth=8 --qaio_loop=select --qaio_coroutine=none
+is_clean && stats_say ".[0] | $accounted"
+ok 'accounts on the loop before AioContext'
+counted --rw=randread --iodepth=8 --qaio_aio=io_uring --iodepth_batch=4
+is_clean && stats_say ".[0] | $accounted and $agrees"
+ok 'io_uring: sums and accounts agree'
 finish
