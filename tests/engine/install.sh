@@ -5,9 +5,13 @@
 . "$(dirname "$0")/lib.sh"
 
 is_qaio || skip_all "only qaio's"
-plan 15
+plan 25
 options='qaio_loop qaio_coroutine qaio_max_events qaio_max_batch qaio_aio qaio_cache qaio_poll_max_ns qaio_poll_grow qaio_poll_shrink qaio_fdmon
-    qaio_stats'
+    qaio_stats qaio_driver qaio_latency_ns qaio_read_zeroes qaio_trim qaio_thread_pool_min qaio_thread_pool_max
+    qaio_throttle_iops_size qaio_throttle_group'
+# Each of these has a _max and a _max_length.
+limits='qaio_throttle_iops qaio_throttle_iops_read qaio_throttle_iops_write qaio_throttle_bps qaio_throttle_bps_read
+    qaio_throttle_bps_write'
 
 timeout 20 env ${QAIO_PRELOAD:+LD_PRELOAD=$QAIO_PRELOAD} "$FIO" --enghelp="$QAIO_SO" >"$T/help.log" 2>&1
 rc=$? run=help
@@ -17,11 +21,19 @@ for option in $options; do
     grep -qE "^$option +: +[^ ].{10}" "$T/help.log"
     ok "--enghelp has a help text for $option"
 done
-[ "$(grep -cE '^qaio_' "$T/help.log")" = "$(wc -w <<<"$options")" ]
+missing=
+for option in $limits; do
+    for suffix in '' _max _max_length; do
+        grep -qE "^$option$suffix *: +[^ ].{10}" "$T/help.log" || missing+=" $option$suffix"
+    done
+done
+[ -z "$missing" ] || { note "not in --enghelp:$missing"; false; }
+ok '--enghelp has the limits, with bursts and their length'
+[ "$(grep -cE '^qaio_' "$T/help.log")" = $(($(wc -w <<<"$options") + 3 * $(wc -w <<<"$limits"))) ]
 ok 'and has no other option'
 
 missing=
-for option in $options; do grep -q "${option//_/\\\\*_}" "$top/docs/libqaio.1" 2>/dev/null || missing+=" $option"; done
+for option in $options $limits; do grep -q "${option//_/\\\\*_}" "$top/docs/libqaio.1" 2>/dev/null || missing+=" $option"; done
 [ -z "$missing" ] || { note "not in docs/libqaio.1:$missing"; false; }
 ok 'the manual page has every option'
 
