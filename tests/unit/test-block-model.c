@@ -800,15 +800,16 @@ static int64_t limit(Round *r, int64_t unit, int64_t most)
 static void choose_limits(Round *r, BlockLimits *bl)
 {
     uint32_t align = pow2(r, 12);
-    int64_t zero_unit;
+    int64_t unit;
 
     bl->request_alignment = MAX(bl->request_alignment, align);
+    unit = MAX(bl->request_alignment, 256); /* less is only slow */
     bl->max_iov = rnd(r, 2) ? bl->max_iov : 1 + rnd(r, 6);
-    bl->max_transfer = limit(r, bl->request_alignment, 20) ?: bl->max_transfer;
-    bl->max_pdiscard = limit(r, bl->request_alignment, 20);
+    bl->max_transfer = limit(r, unit, 20) ?: bl->max_transfer;
+    bl->max_pdiscard = limit(r, unit, 20);
     bl->pwrite_zeroes_alignment = rnd(r, 2) ? 0 : pow2(r, 14);
-    zero_unit = MAX(bl->pwrite_zeroes_alignment, bl->request_alignment);
-    bl->max_pwrite_zeroes = limit(r, zero_unit, 5);
+    unit = MAX(bl->pwrite_zeroes_alignment, unit);
+    bl->max_pwrite_zeroes = limit(r, unit, 5);
     r->align = bl->request_alignment;
 }
 
@@ -833,8 +834,27 @@ static void round_begin(Round *r, uint64_t round_seed)
     r->m = (MemDrv){ 0 };
 }
 
+/* Requests have to wait for the limits of a group, too, and there must be none in a drained
+ * section. */
+static void choose_throttle(Round *r)
+{
+    ThrottleConfig cfg;
+
+    if (rnd(r, 4)) {
+        return;
+    }
+    throttle_config_init(&cfg);
+    cfg.buckets[THROTTLE_OPS_TOTAL].avg = 10000 + rnd(r, 30000);
+    if (rnd(r, 2)) {
+        cfg.buckets[THROTTLE_BPS_WRITE].avg = (50 + rnd(r, 200)) * 1000000;
+    }
+    blk_io_limits_enable(r->blk, "model");
+    blk_set_io_limits(r->blk, &cfg);
+}
+
 static void round_run(Round *r)
 {
+    choose_throttle(r);
     r->always_fua = !r->slow_flush && rnd(r, 5) == 0;
     blk_set_enable_write_cache(r->blk, !r->always_fua);
     while (goes_on(r)) {
