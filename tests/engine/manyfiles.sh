@@ -18,12 +18,12 @@ sample() {
     ls "/proc/$pid/fd" 2>/dev/null | wc -l
 }
 
-# steady KIB DESCRIPTORS: from a second after the start to the last of five seconds the job grew by no more.
+# steady KIB DESCRIPTORS: from shortly after the start to shortly before the end the job grew by no more.
 steady() {
     local first last
-    sleep 1
+    sleep 0.8
     first=($(sample))
-    for ((i = 0; i < 12; i++)); do
+    for ((i = 0; i < 8; i++)); do
         sleep 0.25
         [ -z "$(fio_child)" ] || last=($(sample))
         [ "${last[0]:-0}" != 0 ] || break
@@ -34,7 +34,7 @@ steady() {
 }
 
 files=(--directory="$T" --filesize=8k --bs=4k --thread=1)
-many=("${files[@]}" --nrfiles=1000 --openfiles=1000 --rw=randread --iodepth=32 --norandommap --time_based --runtime=5)
+many=("${files[@]}" --nrfiles=1000 --openfiles=1000 --rw=randread --iodepth=32 --norandommap --time_based --runtime=3)
 fio_run made "${files[@]}" --nrfiles=1000 --filename_format='many.$filenum' --rw=read --create_only=1
 for backend in native threads io_uring; do
     direct=1
@@ -58,7 +58,7 @@ for backend in native threads io_uring; do
     direct=1
     [ $backend != threads ] || direct=0
     fio_start reopened-$backend "${files[@]}" --filename_format='many.$filenum' --nrfiles=100 --openfiles=1 \
-        --file_service_type=sequential --rw=read --iodepth=4 --loops=100000 --runtime=5 --direct=$direct --stats=1 \
+        --file_service_type=sequential --rw=read --iodepth=4 --loops=100000 --runtime=3 --direct=$direct --stats=1 \
         --qaio_aio=$backend
     steady 512 4
     status=$?

@@ -58,7 +58,7 @@ for driver in null-co null-aio; do
 
     printf '[global]\nioengine=%s\nqaio_driver=%s\nsize=1m\nrw=write\n[a]\nfilename=%s/keep\n[b]\nnumjobs=2\n' \
         "$engine" $driver "$T" >"$T/global.fio"
-    (cd "$T" && "$FIO" --output-format=json --output=global.json global.fio >global.log 2>&1) &&
+    (cd "$T" && env ${QAIO_PRELOAD:+LD_PRELOAD=$QAIO_PRELOAD} "$FIO" --output-format=json --output=global.json global.fio >global.log 2>&1) &&
         untouched && jq -e 'all(.jobs[]; .error == 0 and .write.total_ios == 256)' "$T/global.json" >/dev/null
     ok "$driver in [global]"
 

@@ -205,6 +205,48 @@ static void test_unaligned_write_grows_in_whole_blocks(void)
     tear_down(&f);
 }
 
+static void check_padding_stats(Fixture *f, uint64_t padded_reads, uint64_t rmw_writes)
+{
+    const BdrvPaddingStats *stats = bdrv_get_padding_stats(blk_bs(f->blk));
+
+    g_assert_cmpuint(stats->padded_reads, ==, padded_reads);
+    g_assert_cmpuint(stats->rmw_writes, ==, rmw_writes);
+}
+
+static void test_padding_is_counted(void)
+{
+    uint8_t buf[1024] = { 0 };
+    QEMUIOVector qiov;
+    Fixture f;
+
+    set_up_aligned(&f, 512);
+    start_read(&f, &qiov, buf, 512, 1024);
+    finish(&f, 1);
+    start_write(&f, &qiov, buf, 512, 1024, 0);
+    finish(&f, 2);
+    check_padding_stats(&f, 0, 0);
+    start_read(&f, &qiov, buf, 512, 1000);
+    finish(&f, 3);
+    check_padding_stats(&f, 1, 0);
+    start_write(&f, &qiov, buf, 500, 512, 0);
+    finish(&f, 4);
+    check_padding_stats(&f, 1, 1);
+    tear_down(&f);
+}
+
+static void test_zeroes_for_who_waits(void)
+{
+    Fixture f;
+
+    set_up_aligned(&f, 512);
+    f.m.auto_run = true;
+    g_assert_cmpint(blk_pwrite_zeroes(f.blk, 512, 600, BDRV_REQ_MAY_UNMAP), ==, 0);
+    assert_changed(&f, 512, 600, 0);
+    check_padding_stats(&f, 0, 1);
+    g_assert_cmpint(blk_pwrite_zeroes(f.blk, SIZE, 512, 0), ==, -EIO);
+    tear_down(&f);
+}
+
 static void test_nothing_to_do(void)
 {
     QEMUIOVector qiov;
@@ -587,6 +629,8 @@ int main(int argc, char **argv)
     CASE(failed_rmw_read_writes_nothing);
     CASE(unaligned_fua_reaches_the_driver);
     CASE(unaligned_write_grows_in_whole_blocks);
+    CASE(padding_is_counted);
+    CASE(zeroes_for_who_waits);
     CASE(nothing_to_do);
     CASE(overlapping_rmw_is_serialised);
     CASE(rmw_waits_for_what_was_before);
