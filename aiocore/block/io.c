@@ -145,10 +145,11 @@ int coroutine_fn bdrv_co_pwritev(BlockDriverState *bs, int64_t offset, int64_t b
 
 static int coroutine_fn discard_in_pieces(BlockDriverState *bs, int64_t offset, int64_t bytes)
 {
-    int64_t max = bs->bl.max_pdiscard ?: INT64_MAX;
+    uint32_t align = bs->bl.request_alignment;
+    int64_t max = MAX(QEMU_ALIGN_DOWN(bs->bl.max_pdiscard ?: INT64_MAX, align), align);
 
     while (bytes > 0) {
-        int64_t piece = MIN(bytes, QEMU_ALIGN_DOWN(max, bs->bl.request_alignment));
+        int64_t piece = MIN(bytes, max);
         int ret = bdrv_driver_pdiscard(bs, offset, piece);
 
         if (ret < 0) {

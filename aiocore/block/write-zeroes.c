@@ -38,7 +38,7 @@ static int coroutine_fn write_zero_buffer(BlockDriverState *bs, int64_t offset, 
 static int64_t next_piece(BlockDriverState *bs, int64_t offset, int64_t bytes)
 {
     uint32_t align = MAX(bs->bl.pwrite_zeroes_alignment, bs->bl.request_alignment);
-    int64_t max = QEMU_ALIGN_DOWN(bs->bl.max_pwrite_zeroes ?: INT64_MAX, align);
+    int64_t max = MAX(QEMU_ALIGN_DOWN(bs->bl.max_pwrite_zeroes ?: INT64_MAX, align), align);
     int64_t head = offset % align;
 
     if (head) {

@@ -16,11 +16,6 @@
 #include "base/osdep.h"
 #include <fcntl.h>
 #include <signal.h>
-#ifdef HAVE_VALGRIND_VALGRIND_H
-#include <valgrind/valgrind.h>
-#else
-#define RUNNING_ON_VALGRIND 0
-#endif
 #include "base/atomic.h"
 #include "block/block-backend.h"
 #include "block/io_uring.h"
@@ -962,7 +957,7 @@ static const char *lacks(const Test *test, AioContext *ctx)
     Error *err = NULL;
     Round r = { 0 };
 
-    if (RUNNING_ON_VALGRIND && test->open_flags & (BDRV_O_NATIVE_AIO | BDRV_O_IO_URING)) {
+    if (test_runs_on_valgrind() && test->open_flags & (BDRV_O_NATIVE_AIO | BDRV_O_IO_URING)) {
         return "valgrind does not see what the kernel puts into our buffers behind a ring";
     }
     if (test->open_flags & BDRV_O_IO_URING && !aio_setup_linux_io_uring(ctx, 8, &err)) {

@@ -45,12 +45,6 @@ int __wrap_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
     return __real_epoll_ctl(epfd, op, fd, event);
 }
 
-#ifdef HAVE_VALGRIND_VALGRIND_H
-#include <valgrind/valgrind.h>
-#else
-#define RUNNING_ON_VALGRIND 0
-#endif
-
 #ifdef HAVE_LIBURING
 #include <liburing.h>
 
@@ -73,7 +67,7 @@ static AioContext *context_new(gconstpointer kind)
     AioContext *ctx;
     Error *err = NULL;
 
-    if (RUNNING_ON_VALGRIND && GPOINTER_TO_INT(kind) == AIO_FDMON_IO_URING) {
+    if (test_runs_on_valgrind() && GPOINTER_TO_INT(kind) == AIO_FDMON_IO_URING) {
         g_test_skip("valgrind runs no other thread while one sleeps in io_uring_enter");
         return NULL;
     }

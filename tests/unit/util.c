@@ -160,14 +160,21 @@ static bool is_emulated(void)
     return wrapper && g_str_has_prefix(wrapper, "qemu-");
 }
 
+bool test_runs_on_valgrind(void)
+{
+#ifdef HAVE_VALGRIND_VALGRIND_H
+    return RUNNING_ON_VALGRIND;
+#else
+    return false;
+#endif
+}
+
 bool test_is_watched(void)
 {
 #if defined(COROUTINE_ASAN) || defined(COROUTINE_TSAN)
     return true;
-#elif defined(HAVE_VALGRIND_VALGRIND_H)
-    return RUNNING_ON_VALGRIND || is_emulated();
 #else
-    return is_emulated();
+    return test_runs_on_valgrind() || is_emulated();
 #endif
 }
 

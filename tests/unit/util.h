@@ -73,6 +73,10 @@ void *test_read_only_page(void);
  * these have their own ideas about SIGSEGV, stacks and pages. */
 bool test_is_watched(void);
 
+/* Valgrind runs no other thread while one sleeps in io_uring_enter, and does not see what the
+ * kernel writes into memory behind a ring. */
+bool test_runs_on_valgrind(void);
+
 /* Run this test once more in a child, where g_test_subprocess() is true. False, and the test is
  * skipped, under an emulator, where programs cannot start themselves. */
 bool test_run_in_child(void);
