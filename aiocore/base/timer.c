@@ -118,14 +118,18 @@ static void timerlist_free(QEMUTimerList *list)
 
 static QAIO_COLD int64_t timerlist_deadline_ns(QEMUTimerList *list)
 {
-    int64_t expire_time = -1;
+    int64_t expire_time = -1, left;
 
     lock_timers(list);
     if (list->active_timers) {
         expire_time = list->active_timers->expire_time;
     }
     unlock_timers(list);
-    return expire_time < 0 ? -1 : MAX(expire_time - qemu_clock_get_ns(list->type), 0);
+    if (expire_time < 0) {
+        return -1;
+    }
+    left = expire_time - qemu_clock_get_ns(list->type);
+    return MAX(left, 0); /* which looks at it twice */
 }
 
 /* Take the first timer off @list that is due at @now and was armed before @armings. */

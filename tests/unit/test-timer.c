@@ -373,6 +373,27 @@ static void test_group_without_timers(void)
     test_context_free(ctx);
 }
 
+/* Whenever it is looked at, also in the very moment in which the timer falls due. */
+static void test_deadline_is_never_in_the_past(void)
+{
+    AioContext *ctx = test_context_new();
+    QEMUTimerListGroup *tlg = aio_context_get_timers(ctx);
+    int64_t deadline;
+    QEMUTimer ts;
+    int runs = 0;
+
+    timer_init_full(&ts, tlg, QEMU_CLOCK_REALTIME, SCALE_NS, count_cb, &runs);
+    for (int i = 0; i < 2000; i++) {
+        timer_mod_ns(&ts, qemu_clock_get_ns(QEMU_CLOCK_REALTIME) + 1000);
+        do {
+            deadline = timerlistgroup_deadline_ns(tlg);
+            g_assert_cmpint(deadline, >=, 0);
+        } while (deadline);
+    }
+    timer_del(&ts);
+    test_context_free(ctx);
+}
+
 static void test_conversions(void)
 {
     g_assert_cmpint(qemu_soonest_timeout(-1, 5), ==, 5);
@@ -493,6 +514,7 @@ int main(int argc, char **argv)
     CASE(deadline_ends_the_sleep);
     CASE(precision_is_better_than_a_millisecond);
     CASE(group_deadline);
+    CASE(deadline_is_never_in_the_past);
     CASE(conversions);
     CASE(timers_left_when_the_context_goes);
     CASE(group_without_timers);
