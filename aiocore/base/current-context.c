@@ -3,18 +3,18 @@
 #include "base/osdep.h"
 #include "base/current-context.h"
 
-static __thread AioContext *current_context;
+__thread AioContext *current_aio_context;
 
 /* The empty asm keeps the functions from being treated as pure and their calls from being merged.
  */
 QAIO_NOINLINE AioContext *qemu_get_current_aio_context(void)
 {
     __asm__ volatile("");
-    return current_context;
+    return current_aio_context;
 }
 
 QAIO_NOINLINE void qemu_set_current_aio_context(AioContext *ctx)
 {
     __asm__ volatile("");
-    current_context = ctx;
+    current_aio_context = ctx;
 }

@@ -11,6 +11,10 @@
 
 typedef struct AioContext AioContext;
 
+/* For a function that is never inlined and needs the context among others of its thread's
+ * variables. The rest calls the functions. */
+extern __thread AioContext *current_aio_context;
+
 /* The context set by the calling thread last, NULL if none was. */
 AioContext *qemu_get_current_aio_context(void);
 

@@ -1,27 +1,44 @@
-/* The asm backend: the first instructions on a fresh stack.
+/* The asm backend: the first instructions on a fresh stack, and the body of the coroutine.
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * coroutine_asm_init has put the coroutine into the frame pointer. Frame pointer and return address
- * are cleared, and marked so in the unwind table, so that a backtrace ends here.
+ * Frame pointer (by coroutine_asm_init) and return address are cleared, and marked so in the unwind
+ * table, so that a backtrace ends here.
  */
 #include "base/osdep.h"
 #include "coroutine/coroutine_int.h"
 
 #ifdef HAVE_COROUTINE_ASM
+
+_Static_assert(offsetof(CoroutineSwitch, self) == 0 && offsetof(CoroutineSwitch, outer) == 24 &&
+                   offsetof(CoroutinePoint, fp) == 8 && offsetof(CoroutinePoint, pc) == 16,
+               "offsets that the assembly knows");
+
+void coroutine_asm_main(CoroutineSwitch *s)
+{
+    Coroutine *co = container_of(s, Coroutine, points);
+
+    coroutine_sanitize_entered(co);
+    for (;;) {
+        co->entry(co->entry_arg);
+        coroutine_sanitize_leave(co, true);
+        s = coroutine_asm_leave(&co->points, COROUTINE_TERMINATE);
+        co = container_of(s, Coroutine, points);
+        coroutine_sanitize_entered(co);
+    }
+}
+
 #if defined(__x86_64__)
 
 __asm__(".text\n"
         ".p2align 4\n"
-        ".hidden coroutine_main\n"
+        ".hidden coroutine_asm_main\n"
         ".hidden coroutine_asm_start\n"
         ".globl coroutine_asm_start\n"
         ".type coroutine_asm_start, @function\n"
         "coroutine_asm_start:\n"
         ".cfi_startproc\n"
         ".cfi_undefined rip\n"
-        "    movq %rbp, %rdi\n"
-        "    xorl %ebp, %ebp\n"
-        "    call coroutine_main\n"
+        "    call coroutine_asm_main\n"
         "    ud2\n"
         ".cfi_endproc\n"
         ".size coroutine_asm_start, . - coroutine_asm_start\n");
@@ -31,7 +48,7 @@ __asm__(".text\n"
 /* hint #36 is "bti j", as in coroutine-asm.h. */
 __asm__(".text\n"
         ".p2align 4\n"
-        ".hidden coroutine_main\n"
+        ".hidden coroutine_asm_main\n"
         ".hidden coroutine_asm_start\n"
         ".globl coroutine_asm_start\n"
         ".type coroutine_asm_start, %function\n"
@@ -39,10 +56,8 @@ __asm__(".text\n"
         ".cfi_startproc\n"
         ".cfi_undefined x30\n"
         "    hint #36\n"
-        "    mov x0, x29\n"
-        "    mov x29, #0\n"
         "    mov x30, #0\n"
-        "    bl coroutine_main\n"
+        "    bl coroutine_asm_main\n"
         "    brk #1\n"
         ".cfi_endproc\n"
         ".size coroutine_asm_start, . - coroutine_asm_start\n");

@@ -26,9 +26,12 @@
  * that was popped and pushed again in between can do no harm (ABA). Who takes all keeps a batch and
  * pushes the rest back as one chain; another thread that looks in just then makes a new coroutine.
  *
- * Live coroutines are counted per thread as create minus terminate, plus what the thread gave to
- * the shared pool, minus what it took. So the creator's count comes back as the memory does, and
- * the sum over all threads stays right.
+ * Nothing is counted when a coroutine is created or ends: live are those that the thread made and
+ * neither has in its pools nor has freed. Giving to and taking from the shared pool changes that as
+ * it should: the creator's count comes back as the memory does, and the sum over all threads stays
+ * right. Each size of the pool so stands for a number of live coroutines, and one comparison of its
+ * top with t->low tells get that it is empty, or that more are live than ever, or so many that it
+ * should fetch. t->low changes only where the sum does, which is on the slow ways.
  */
 #include "base/osdep.h"
 #include "base/atomic.h"
@@ -40,11 +43,36 @@
 #define SHARED_MAX 16384
 #define BATCH      64
 
+/* So many must be live for others to be prefetched: fewer are in the fastest cache anyway. */
+#define MANY 128
+
 typedef QSLIST_HEAD(CoroutineList, Coroutine) CoroutineList;
 
 static CoroutineList shared_pool[COROUTINE_BACKENDS];
 static unsigned shared_size;    /* in all lists; atomic; lags behind the lists for a moment */
 static unsigned announced_size; /* sum of qemu_coroutine_inc_pool_size; atomic */
+
+static CoroutinePool *pool_of(CoroutineThread *t, CoroutineBackend backend)
+{
+    return &t->pool[backend != t->backend];
+}
+
+/* Below 0 if coroutines of other threads ended here. */
+static int64_t live(const CoroutineThread *t)
+{
+    return t->created - t->freed - coroutine_pool_size(&t->pool[0]) -
+           coroutine_pool_size(&t->pool[1]);
+}
+
+/* To be called when @t's pools have changed by other than get and put. */
+static void set_low(CoroutineThread *t)
+{
+    CoroutinePool *pool = &t->pool[0];
+    /* How many it holds when live_max, or MANY, are live. */
+    int64_t size = live(t) + (int64_t)coroutine_pool_size(pool) - MIN(t->live_max, MANY);
+
+    t->low = pool->room ? pool->bottom + CLAMP(size, 0, (int64_t)pool->room) : NULL;
+}
 
 static unsigned pool_keep(CoroutineThread *t)
 {
@@ -94,17 +122,18 @@ static void pool_set_keep(CoroutinePool *pool, size_t n)
     pool->limit = pool->bottom + n;
 }
 
-/* Move up to BATCH coroutines from the shared pool to @t's, which has none of this backend. */
-static void shared_take(CoroutineThread *t, CoroutineBackend backend)
+/* Move up to BATCH coroutines from the shared pool to @t's, which has none of its backend. */
+static void shared_take(CoroutineThread *t)
 {
+    CoroutineList *shared = &shared_pool[t->backend];
     CoroutineList taken;
     Coroutine *last, *rest, *co;
     unsigned n = 1;
 
-    if (!qatomic_read(&shared_pool[backend].slh_first)) {
+    if (!qatomic_read(&shared->slh_first)) {
         return;
     }
-    QSLIST_MOVE_ATOMIC(&taken, &shared_pool[backend]);
+    QSLIST_MOVE_ATOMIC(&taken, shared);
     last = QSLIST_FIRST(&taken);
     if (!last) {
         return;
@@ -115,17 +144,16 @@ static void shared_take(CoroutineThread *t, CoroutineBackend backend)
     rest = QSLIST_NEXT(last, pool_next);
     last->pool_next.sle_next = NULL;
     if (rest) {
-        shared_push(&shared_pool[backend], rest);
+        shared_push(shared, rest);
     }
     qatomic_sub(&shared_size, n);
     QSLIST_FOREACH (co, &taken, pool_next) {
-        *t->pool[backend].top++ = co;
+        *t->pool[0].top++ = co;
     }
-    t->live -= n;
 }
 
 /* Put a new one of the thread's backend into its pool, which has room. */
-static void pool_make(CoroutineThread *t, CoroutinePool *pool)
+static void pool_make(CoroutineThread *t)
 {
     Coroutine *co = coroutine_stack_new(t->backend);
 
@@ -133,60 +161,98 @@ static void pool_make(CoroutineThread *t, CoroutinePool *pool)
         fprintf(stderr,
                 "qemu_coroutine_create: no memory for a stack with %" PRId64
                 " coroutines live in this thread: %s (see also vm.max_map_count)\n",
-                t->live, g_strerror(errno));
+                live(t), g_strerror(errno));
         abort();
     }
     t->created++;
-    *pool->top++ = co;
+    *t->pool[0].top++ = co;
 }
 
 /* What is kept for the thread is freed when it ends, if it has a leader. */
-static void pool_begin(CoroutineThread *t, CoroutinePool *pool, unsigned n)
+static void pool_begin(CoroutineThread *t, unsigned n)
 {
     if (!t->current) {
         coroutine_thread_init(t);
     }
-    pool_set_keep(pool, MAX(n, pool_keep(t)));
+    pool_set_keep(&t->pool[0], MAX(n, pool_keep(t)));
 }
 
-void coroutine_pool_refill(CoroutineThread *t)
+static QAIO_COLD void pool_refill(CoroutineThread *t)
 {
-    CoroutinePool *pool = &t->pool[t->backend];
-
-    pool_begin(t, pool, BATCH);
-    shared_take(t, t->backend);
-    if (pool->top == pool->bottom) {
-        pool_make(t, pool);
+    pool_begin(t, BATCH);
+    shared_take(t);
+    if (t->pool[0].top == t->pool[0].bottom) {
+        pool_make(t);
     }
+}
+
+Coroutine *coroutine_pool_get_slow(CoroutineThread *t)
+{
+    CoroutinePool *pool = &t->pool[0];
+    int64_t now;
+
+    if (unlikely(pool->top == pool->bottom)) {
+        pool_refill(t);
+        set_low(t);
+    }
+    now = live(t);
+    if (unlikely(now >= t->live_max)) {
+        t->live_max = now + 1;
+        set_low(t);
+    }
+    coroutine_prefetch(pool->top[-1 - COROUTINE_POOL_AHEAD]);
+    return *--pool->top;
 }
 
 QAIO_NOINLINE void qemu_coroutine_pool_reserve(unsigned int n)
 {
     CoroutineThread *t = &coroutine_thread;
-    CoroutinePool *pool = &t->pool[t->backend];
 
-    pool_begin(t, pool, n);
-    while (coroutine_pool_size(pool) < n) {
-        pool_make(t, pool);
+    pool_begin(t, n);
+    while (coroutine_pool_size(&t->pool[0]) < n) {
+        pool_make(t);
     }
+    set_low(t);
 }
 
-void coroutine_pool_overflow(CoroutineThread *t, Coroutine *co)
+/* Returns false if @pool has no room for @co. */
+static bool pool_push(CoroutinePool *pool, Coroutine *co)
 {
-    CoroutinePool *pool = &t->pool[co->backend];
+    if (pool->top >= pool->limit) {
+        return false;
+    }
+    *pool->top++ = co;
+    return true;
+}
+
+void coroutine_pool_put_slow(CoroutineThread *t, Coroutine *co)
+{
+    CoroutinePool *pool = pool_of(t, co->backend);
 
     pool_set_keep(pool, pool_keep(t));
-    if (pool->top < pool->limit) {
-        *pool->top++ = co;
+    if (!pool_push(pool, co)) {
+        if (qatomic_fetch_inc(&shared_size) < SHARED_MAX) {
+            QSLIST_INSERT_HEAD_ATOMIC(&shared_pool[co->backend], co, pool_next);
+        } else {
+            qatomic_dec(&shared_size);
+            coroutine_stack_free(co);
+            t->freed++;
+        }
+    }
+    set_low(t);
+}
+
+void coroutine_pool_set_backend(CoroutineThread *t, CoroutineBackend backend)
+{
+    CoroutinePool other = t->pool[1];
+
+    if (backend == t->backend) {
         return;
     }
-    if (qatomic_fetch_inc(&shared_size) < SHARED_MAX) {
-        t->live++;
-        QSLIST_INSERT_HEAD_ATOMIC(&shared_pool[co->backend], co, pool_next);
-        return;
-    }
-    qatomic_dec(&shared_size);
-    coroutine_stack_free(co);
+    t->pool[1] = t->pool[0];
+    t->pool[0] = other;
+    t->backend = backend;
+    set_low(t);
 }
 
 void coroutine_pool_drain(CoroutineThread *t)
@@ -196,12 +262,14 @@ void coroutine_pool_drain(CoroutineThread *t)
 
         while (pool->top != pool->bottom) {
             coroutine_stack_free(*--pool->top);
+            t->freed++;
         }
         if (pool->room) {
             g_free(pool->bottom - COROUTINE_POOL_AHEAD);
         }
         *pool = (CoroutinePool){ 0 };
     }
+    set_low(t);
 }
 
 void qemu_coroutine_inc_pool_size(unsigned int n)
@@ -219,6 +287,6 @@ QAIO_NOINLINE void qemu_coroutine_pool_stats(CoroutinePoolStats *stats)
     const CoroutineThread *t = &coroutine_thread;
 
     stats->created = t->created;
-    stats->live = MAX(t->live, 0);
+    stats->live = MAX(live(t), 0);
     stats->live_max = t->live_max;
 }

@@ -65,7 +65,7 @@ Coroutine *coroutine_stack_new(CoroutineBackend backend)
 
 #ifdef HAVE_COROUTINE_ASM
     if (backend == COROUTINE_BACKEND_ASM) {
-        coroutine_asm_init(&co->self, co, co);
+        coroutine_asm_init(&co->points, co);
     }
 #endif
     if (backend == COROUTINE_BACKEND_UCONTEXT) {

@@ -14,13 +14,20 @@
 
 void coroutine_ucontext_init(Coroutine *co)
 {
-    co->self.sp = NULL;
+    co->points.self.sp = NULL;
 }
 
-/* makecontext passes ints only: the address comes in two halves. */
+/* The body of every coroutine of this backend. makecontext passes ints only: the address comes in
+ * two halves. */
 static void coroutine_ucontext_main(unsigned high, unsigned low)
 {
-    coroutine_main((Coroutine *)(uintptr_t)((uint64_t)high << 32 | low));
+    Coroutine *co = (Coroutine *)(uintptr_t)((uint64_t)high << 32 | low);
+
+    coroutine_sanitize_entered(co);
+    for (;;) {
+        co->entry(co->entry_arg);
+        coroutine_ucontext_leave(co, COROUTINE_TERMINATE);
+    }
 }
 
 /* Go to the beginning of @co's stack. setcontext is done with @uc when it gets there. The frame is
@@ -48,12 +55,12 @@ COROUTINE_REAL_LOCALS CoroutineAction coroutine_ucontext_enter(Coroutine *co)
     CoroutineAction action = sigsetjmp(here, 0);
 
     if (action == 0) {
-        co->outer.sp = here;
+        co->points.outer.sp = here;
         coroutine_sanitize_enter(co);
-        if (!co->self.sp) {
+        if (!co->points.self.sp) {
             coroutine_ucontext_start(co);
         }
-        siglongjmp(co->self.sp, COROUTINE_ENTER);
+        siglongjmp(co->points.self.sp, COROUTINE_ENTER);
     }
     coroutine_sanitize_left(co);
     return action;
@@ -64,9 +71,9 @@ COROUTINE_REAL_LOCALS void coroutine_ucontext_leave(Coroutine *co, CoroutineActi
     sigjmp_buf here;
 
     if (sigsetjmp(here, 0) == 0) {
-        co->self.sp = here;
+        co->points.self.sp = here;
         coroutine_sanitize_leave(co, action == COROUTINE_TERMINATE);
-        siglongjmp(co->outer.sp, action);
+        siglongjmp(co->points.outer.sp, action);
     }
     coroutine_sanitize_entered(co);
 }

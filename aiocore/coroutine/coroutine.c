@@ -43,15 +43,6 @@ QAIO_NOINLINE Coroutine *coroutine_thread_init(CoroutineThread *t)
     return leader;
 }
 
-void coroutine_main(Coroutine *co)
-{
-    coroutine_sanitize_entered(co);
-    for (;;) {
-        co->entry(co->entry_arg);
-        coroutine_switch_out(co, COROUTINE_TERMINATE);
-    }
-}
-
 /* What a message calls @co. Only a leader has no entry. */
 static const char *coroutine_kind(const Coroutine *co)
 {
@@ -79,7 +70,7 @@ static G_NORETURN void coroutine_enter_refused(Coroutine *co, Coroutine *from)
 
 /* What needs calls is kept apart, here and in qemu_coroutine_create: a function that ends with its
  * only call saves no registers. */
-static QAIO_NOINLINE void coroutine_enter_begin_slow(AioContext *ctx, Coroutine *co)
+static QAIO_NOINLINE Coroutine *coroutine_enter_begin_slow(AioContext *ctx, Coroutine *co)
 {
     CoroutineThread *t = &coroutine_thread;
 
@@ -89,22 +80,32 @@ static QAIO_NOINLINE void coroutine_enter_begin_slow(AioContext *ctx, Coroutine 
     if (co->caller || qatomic_read(&co->scheduled)) {
         coroutine_enter_refused(co, t->current);
     }
-    coroutine_enter_begin(ctx, co);
+    return coroutine_enter_begin_in(ctx, co);
 }
 
-QAIO_NOINLINE void coroutine_enter_begin(AioContext *ctx, Coroutine *co)
+static QAIO_ALWAYS_INLINE Coroutine *enter_begin(AioContext *ctx, Coroutine *co)
 {
     CoroutineThread *t = &coroutine_thread;
     Coroutine *from = t->current;
 
-    if (unlikely(!from || co->caller || qatomic_read(&co->scheduled))) {
-        coroutine_enter_begin_slow(ctx, co);
-        return;
+    if (unlikely(!from || (uintptr_t)co->caller | (uintptr_t)qatomic_read(&co->scheduled))) {
+        return coroutine_enter_begin_slow(ctx, co);
     }
     co->caller = from;
     /* Relaxed: whoever learns of @co from @co itself does so with order of their own. */
     qatomic_set(&co->ctx, ctx);
     t->current = co;
+    return co;
+}
+
+QAIO_NOINLINE Coroutine *coroutine_enter_begin_in(AioContext *ctx, Coroutine *co)
+{
+    return enter_begin(ctx, co);
+}
+
+QAIO_NOINLINE Coroutine *coroutine_enter_begin(Coroutine *co)
+{
+    return enter_begin(current_aio_context, co);
 }
 
 QAIO_NOINLINE Coroutine *coroutine_yield_begin(void)
@@ -121,8 +122,7 @@ QAIO_NOINLINE Coroutine *coroutine_yield_begin(void)
     return self;
 }
 
-/* @co ran to its end in this thread. */
-static QAIO_NOINLINE void coroutine_terminate(Coroutine *co)
+QAIO_NOINLINE void coroutine_terminate(Coroutine *co)
 {
     CoroutineThread *t = &coroutine_thread;
 
@@ -131,9 +131,7 @@ static QAIO_NOINLINE void coroutine_terminate(Coroutine *co)
     coroutine_pool_put(t, co);
 }
 
-/* Enter those that @co woke before it left with @action, and those they wake before their siblings.
- */
-static void coroutine_enter_woken(Coroutine *co, CoroutineAction action)
+QAIO_COLD void coroutine_enter_woken(Coroutine *co, CoroutineAction action)
 {
     QSIMPLEQ_HEAD(, Coroutine) pending = QSIMPLEQ_HEAD_INITIALIZER(pending);
     AioContext *ctx = co->ctx;
@@ -148,17 +146,8 @@ static void coroutine_enter_woken(Coroutine *co, CoroutineAction action)
         }
         co = QSIMPLEQ_FIRST(&pending);
         QSIMPLEQ_REMOVE_HEAD(&pending, co_queue_next);
-        coroutine_enter_begin(ctx, co);
-        action = coroutine_switch_in(co);
-    }
-}
-
-QAIO_NOINLINE void coroutine_enter_end(Coroutine *co, CoroutineAction action)
-{
-    if (unlikely(!QSIMPLEQ_EMPTY(&co->co_queue_wakeup))) {
-        coroutine_enter_woken(co, action);
-    } else {
-        coroutine_terminate(co);
+        co = coroutine_enter_begin_in(ctx, co);
+        action = coroutine_switch_in(&co);
     }
 }
 
@@ -178,8 +167,11 @@ void coroutine_wake(Coroutine *co)
 
 static QAIO_NOINLINE Coroutine *coroutine_create_slow(CoroutineEntry *entry, void *opaque)
 {
-    coroutine_pool_refill(&coroutine_thread);
-    return qemu_coroutine_create(entry, opaque);
+    Coroutine *co = coroutine_pool_get_slow(&coroutine_thread);
+
+    co->entry = entry;
+    co->entry_arg = opaque;
+    return co;
 }
 
 QAIO_NOINLINE Coroutine *qemu_coroutine_create(CoroutineEntry *entry, void *opaque)
@@ -225,7 +217,7 @@ QAIO_NOINLINE bool qemu_coroutine_set_backend(CoroutineBackend b)
         return false;
     }
 #endif
-    coroutine_thread.backend = b;
+    coroutine_pool_set_backend(&coroutine_thread, b);
     return true;
 }
 

@@ -33,18 +33,17 @@
 /* Lies at the top of its own stack, 64-byte aligned: the first two lines are all that a switch
  * touches. */
 struct Coroutine {
+    CoroutineSwitch points;
     Coroutine *caller;     /* the enterer while entered, else NULL */
     const char *scheduled; /* function that will enter it, NULL if none; atomic */
-    AioContext *ctx;       /* as of the last enter; atomic */
+
+    AioContext *ctx; /* as of the last enter; atomic */
     CoroutineEntry *entry;
     void *entry_arg;
     CoroutineBackend backend; /* for the whole life of the stack */
 
     /* Woken by this one, entered when it leaves. Empty whenever it is not running. */
     QSIMPLEQ_HEAD(, Coroutine) co_queue_wakeup;
-
-    CoroutinePoint self;  /* where it goes on when it is entered */
-    CoroutinePoint outer; /* where the enterer goes on when it leaves */
 
     QSIMPLEQ_ENTRY(Coroutine) co_queue_next;   /* in another's co_queue_wakeup */
     QSLIST_ENTRY(Coroutine) pool_next;         /* terminated: in the pool of all threads */
@@ -72,7 +71,7 @@ struct Coroutine {
 typedef struct CoroutinePool {
     Coroutine **top; /* one above the last one in */
     Coroutine **bottom;
-    Coroutine **limit; /* up to here put does not think; at most bottom + room */
+    Coroutine **limit; /* from here on put has to think; at most bottom + room */
     size_t room;       /* slots */
 } CoroutinePool;
 
@@ -90,10 +89,11 @@ typedef struct CoroutineThread {
     Coroutine *current;       /* NULL until used; the leader when no coroutine runs */
     CoroutineBackend backend; /* of new coroutines */
     /* The rest belongs to coroutine-pool.c. */
-    CoroutinePool pool[COROUTINE_BACKENDS];
-    int64_t live;
+    CoroutinePool pool[COROUTINE_BACKENDS]; /* that of the thread's backend, and the other */
+    Coroutine **low;                        /* in pool[0]: from here down get has to think */
     int64_t live_max;
     uint64_t created;
+    uint64_t freed; /* of those, and of others that ended here */
 } CoroutineThread;
 
 extern __thread CoroutineThread coroutine_thread;
@@ -102,8 +102,18 @@ extern __thread CoroutineThread coroutine_thread;
 Coroutine *coroutine_thread_init(CoroutineThread *t);
 
 /* What enter and yield do around the switch (coroutine.c), see coroutine-switch.h. */
-void coroutine_enter_begin(AioContext *ctx, Coroutine *co);
-void coroutine_enter_end(Coroutine *co, CoroutineAction action);
+
+/* Make @co, which is returned, the running one, in the thread's context or in @ctx. */
+Coroutine *coroutine_enter_begin(Coroutine *co);
+Coroutine *coroutine_enter_begin_in(AioContext *ctx, Coroutine *co);
+
+/* @co ran to its end in this thread. */
+void coroutine_terminate(Coroutine *co);
+
+/* @co left with @action and woke others: enter them, and those they wake before their siblings. */
+void coroutine_enter_woken(Coroutine *co, CoroutineAction action);
+
+/* Make the enterer the running one; returns who yields. */
 Coroutine *coroutine_yield_begin(void);
 
 /* Enter @co, which is suspended or about to be, in the context where it last ran: see
@@ -111,66 +121,54 @@ Coroutine *coroutine_yield_begin(void);
  * behind the caller if that is a coroutine. */
 void coroutine_wake(Coroutine *co);
 
-/* The body of every coroutine; runs on the new stack and does not return. */
-G_NORETURN void coroutine_main(Coroutine *co);
+/* The slow ways of the two functions below (coroutine-pool.c): for the first coroutine, the one
+ * more than ever, the one too many; and for all when many are live. */
+Coroutine *coroutine_pool_get_slow(CoroutineThread *t);
+void coroutine_pool_put_slow(CoroutineThread *t, Coroutine *co);
 
-/* The slow ways of the two functions below (coroutine-pool.c): have at least one of the thread's
- * backend in its pool; get rid of one that is one too many. */
-void coroutine_pool_refill(CoroutineThread *t);
-void coroutine_pool_overflow(CoroutineThread *t, Coroutine *co);
+/* New coroutines are @backend's. */
+void coroutine_pool_set_backend(CoroutineThread *t, CoroutineBackend backend);
 
-/* How many slots ahead of their use coroutines are fetched into the cache, and how many must be
- * live for that: fewer are in the fastest cache anyway. */
+/* How many slots ahead of their use coroutines are fetched into the cache. */
 #define COROUTINE_POOL_AHEAD 8
-#define COROUTINE_POOL_MANY  128
 
-/* Have what a switch to @co touches in the cache soon: its first two lines, and the top of its
- * stack but for the line in which coroutine_main has saved registers that nobody wants back. Does
- * nothing for an address that is none. Inlined always, as gcc drops calls of a function that does
- * nothing but prefetch. */
+/* Have what a switch to @co touches in the cache soon: its first two lines, and those at the top of
+ * its stack in which the entry function's frame begins. Does nothing for an address that is none.
+ * Inlined always, as gcc drops calls of a function that does nothing but prefetch. */
 static inline __attribute__((always_inline)) void coroutine_prefetch(const Coroutine *co)
 {
     uintptr_t top = (uintptr_t)co;
 
     __builtin_prefetch((const void *)top);
     __builtin_prefetch((const void *)(top + 64));
+    __builtin_prefetch((const void *)(top - 64));
     __builtin_prefetch((const void *)(top - 128));
-    __builtin_prefetch((const void *)(top - 192));
 }
 
-/* A terminated coroutine of the thread's backend; NULL if its pool has none. */
+/* A terminated coroutine of the thread's backend; NULL: ask coroutine_pool_get_slow. */
 static inline Coroutine *coroutine_pool_get(CoroutineThread *t)
 {
-    CoroutinePool *pool = &t->pool[t->backend];
-    Coroutine *co;
+    CoroutinePool *pool = &t->pool[0];
 
-    if (unlikely(pool->top == pool->bottom)) {
+    if (unlikely(pool->top <= t->low)) {
         return NULL;
     }
-    co = *--pool->top;
-    if (unlikely(t->live >= COROUTINE_POOL_MANY)) {
-        coroutine_prefetch(pool->top[-COROUTINE_POOL_AHEAD]);
-    }
-    if (++t->live > t->live_max) {
-        t->live_max = t->live;
-    }
-    return co;
+    return *--pool->top;
 }
 
 /* Keep a terminated coroutine for reuse. */
 static inline void coroutine_pool_put(CoroutineThread *t, Coroutine *co)
 {
-    CoroutinePool *pool = &t->pool[co->backend];
+    CoroutinePool *pool = &t->pool[0];
 
-    t->live--;
-    if (likely(pool->top < pool->limit)) {
-        if (unlikely(t->live >= COROUTINE_POOL_MANY)) {
-            coroutine_prefetch(pool->top[COROUTINE_POOL_AHEAD]);
-        }
-        *pool->top++ = co;
-    } else {
-        coroutine_pool_overflow(t, co);
+    if (unlikely(co->backend != t->backend || pool->top >= pool->limit)) {
+        coroutine_pool_put_slow(t, co);
+        return;
     }
+    if (unlikely(pool->top < t->low)) {
+        coroutine_prefetch(pool->top[COROUTINE_POOL_AHEAD]);
+    }
+    *pool->top++ = co;
 }
 
 /* Free what the calling thread keeps. */

@@ -119,6 +119,32 @@ static void backends(void)
     g_assert_cmpuint(stats().created, ==, 2);
 }
 
+/* A thread's figures are those of both kinds together, whichever it creates at the time. */
+static void counters_of_both(void)
+{
+    enum { STEPS = 6, STEP = 3 };
+    Coroutine *co[STEPS][STEP];
+
+    for (int i = 0; i < STEPS; i++) {
+        if (!qemu_coroutine_set_backend(i % COROUTINE_BACKENDS)) {
+            return;
+        }
+        qemu_coroutine_pool_reserve(STEPS * STEP / COROUTINE_BACKENDS);
+    }
+    for (int i = 0; i < STEPS; i++) {
+        g_assert_true(qemu_coroutine_set_backend(i % COROUTINE_BACKENDS));
+        create_many(co[i], STEP);
+        g_assert_cmpuint(stats().live, ==, (i + 1) * STEP);
+        g_assert_cmpuint(stats().live_max, ==, (i + 1) * STEP);
+    }
+    for (int i = 0; i < STEPS; i++) {
+        finish_many(co[i], STEP);
+        g_assert_cmpuint(stats().live, ==, (STEPS - 1 - i) * STEP);
+    }
+    g_assert_cmpuint(stats().live_max, ==, STEPS * STEP);
+    g_assert_cmpuint(stats().created, ==, STEPS * STEP);
+}
+
 /* --- made in one thread, ended in another --- */
 
 /* A stack that threads wait at. (TSan does not see the locks inside of GAsyncQueue.) */
@@ -382,6 +408,7 @@ int main(int argc, char **argv)
         { "/coroutine-pool/counters", counters },
         { "/coroutine-pool/no-cliff", no_cliff },
         { "/coroutine-pool/backends", backends },
+        { "/coroutine-pool/counters-of-both-backends", counters_of_both },
         { "/coroutine-pool/ended-elsewhere", other },
         { "/coroutine-pool/announced-size", announced },
         { "/coroutine-pool/trading", trading },
