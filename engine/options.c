@@ -76,6 +76,17 @@ struct fio_option qaio_option_table[] = {
         .interval = 1,
     },
     {
+        QAIO_OPTION("defer", defer),
+        .lname = "Deferred submission",
+        .type = FIO_OPT_STR,
+        .help = "Whether requests that completions lead to are submitted together (default: auto)",
+        .posval = {
+            { .ival = "auto", .oval = QAIO_DEFER_AUTO, .help = "As QEMU 10.0: on" },
+            { .ival = "on", .oval = QAIO_DEFER_ON, .help = "All of a run of completions at once" },
+            { .ival = "off", .oval = QAIO_DEFER_OFF, .help = "Each at once, as before QEMU 9.0" },
+        },
+    },
+    {
         QAIO_OPTION("aio", aio),
         .lname = "Asynchronous I/O backend",
         .type = FIO_OPT_STR,
@@ -290,6 +301,11 @@ static int apply_aio(struct qaio_data *qd)
     if (qaio_is_null(qd->options)) {
         return 0; /* no request gets that far */
     }
+    if (aio == QAIO_AIO_THREADS && qd->options->defer != QAIO_DEFER_DEFAULT) {
+        log_err("qaio: qaio_defer needs qaio_aio=native or io_uring: workers take each request at "
+                "once; set that, or leave qaio_defer out\n");
+        return -EINVAL;
+    }
     if (aio == QAIO_AIO_NATIVE && !direct) {
         log_err("qaio: qaio_aio=native needs direct=1: set that, or use qaio_aio=threads\n");
         return -EINVAL;
@@ -309,6 +325,9 @@ static const char *unfit_for_null(const struct qaio_data *qd)
 {
     const struct thread_options *o = &qd->td->o;
 
+    if (qd->options->defer != QAIO_DEFER_DEFAULT) {
+        return "qaio_defer left out: nothing is submitted";
+    }
     if (qd->options->aio != QAIO_AIO_DEFAULT) {
         return "qaio_aio left out: no request goes to the kernel";
     }
@@ -367,6 +386,9 @@ static const char *unfit_for_select(const struct qaio_data *qd)
     }
     if (options->max_batch) {
         return "qaio_max_batch left out: each request is submitted by itself";
+    }
+    if (options->defer != QAIO_DEFER_DEFAULT) {
+        return "qaio_defer left out: each request is submitted by itself";
     }
     if (options->driver != QAIO_DRIVER_DEFAULT && options->driver != QAIO_DRIVER_AUTO) {
         return "qaio_driver left out: it has none but those of files and devices";

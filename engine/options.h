@@ -39,6 +39,13 @@ enum qaio_driver {
     QAIO_DRIVER_NULL_AIO,
 };
 
+enum qaio_defer {
+    QAIO_DEFER_DEFAULT,
+    QAIO_DEFER_AUTO,
+    QAIO_DEFER_ON,
+    QAIO_DEFER_OFF,
+};
+
 enum qaio_trim {
     QAIO_TRIM_DEFAULT,
     QAIO_TRIM_DISCARD,
@@ -75,6 +82,7 @@ struct qaio_options {
     unsigned coroutine;
     unsigned max_events;
     unsigned max_batch;
+    unsigned defer;
     unsigned aio;
     unsigned cache;
     unsigned poll_max_ns;

@@ -337,6 +337,7 @@ static int qaio_start_laio(struct qaio_data *qd)
         return -EAGAIN;
     }
     laio_set_submitted_func(qd->laio, laio_submitted, qd);
+    laio_set_defer(qd->laio, qd->options->defer != QAIO_DEFER_OFF);
     return 0;
 }
 
@@ -356,6 +357,7 @@ static int qaio_start_luring(struct qaio_data *qd)
         return -ENOSYS;
     }
     luring_set_submitted_func(qd->luring, luring_submitted, qd);
+    luring_set_defer(qd->luring, qd->options->defer != QAIO_DEFER_OFF);
     return 0;
 }
 

@@ -56,6 +56,7 @@ struct LuringState {
 
     QEMUBH *completion_bh;
     unsigned completion_depth; /* runs over the completions on the stack */
+    bool defer;                /* see laio_set_defer() */
 
     AioSubmittedFunc *submitted;
     void *submitted_opaque;
@@ -333,7 +334,7 @@ static uint64_t luring_max_batch(LuringState *s)
 /* Submit, or leave it to whoever is at it already; completion_bh is for callbacks that wait. */
 static void ioq_kick(LuringState *s)
 {
-    if (s->completion_depth || s->io_q.submitting) {
+    if (s->io_q.submitting || (s->completion_depth && s->defer)) {
         qemu_bh_schedule(s->completion_bh);
     } else {
         ioq_submit(s);
@@ -383,6 +384,11 @@ unsigned luring_queued(LuringState *s)
     return s->io_q.in_queue;
 }
 
+void luring_set_defer(LuringState *s, bool defer)
+{
+    s->defer = defer;
+}
+
 /* ---- observers ----------------------------------------------------------------------------- */
 
 void luring_set_submitted_func(LuringState *s, AioSubmittedFunc *fn, void *opaque)
@@ -417,6 +423,7 @@ LuringState *aio_setup_linux_io_uring(AioContext *ctx, unsigned max_events, Erro
 
     s->aio_context = ctx;
     s->max_events = MIN(max_events, LURING_MAX_ENTRIES);
+    s->defer = true;
     ret = io_uring_queue_init(s->max_events, &s->ring, 0);
     if (ret < 0) {
         error_setg_errno(errp, -ret, "the kernel gives us no io_uring for %u requests",
@@ -472,6 +479,10 @@ void luring_io_unplug(LuringState *s G_GNUC_UNUSED)
 unsigned luring_queued(LuringState *s G_GNUC_UNUSED)
 {
     return 0;
+}
+
+void luring_set_defer(LuringState *s G_GNUC_UNUSED, bool defer G_GNUC_UNUSED)
+{
 }
 
 void luring_set_submitted_func(LuringState *s G_GNUC_UNUSED, AioSubmittedFunc *fn G_GNUC_UNUSED,

@@ -37,6 +37,9 @@ int coroutine_fn luring_co_submit(LuringState *s, int fd, uint64_t offset, QEMUI
 void luring_io_plug(LuringState *s);
 void luring_io_unplug(LuringState *s);
 
+/* Whether requests from completions wait for each other; see laio_set_defer(). */
+void luring_set_defer(LuringState *s, bool defer);
+
 /* How many requests wait in the queue, not yet taken by the kernel. */
 unsigned luring_queued(LuringState *s);
 

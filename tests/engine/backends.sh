@@ -26,7 +26,7 @@ io_uring 0 writeback    write yes
 io_uring 0 writethrough fua   yes
 io_uring 0 unsafe       write no
 '
-plan 42
+plan 44
 
 uring=yes
 fio_run probe --filename="$file" --size=64k --bs=4k --rw=read --qaio_aio=io_uring || :
@@ -81,6 +81,26 @@ else
     skip 'a kernel that gives no io_uring' 'no compiler for the helper'
 fi
 unset fio_output
+
+# --- Deferred submission: the writes of read-modify-writes follow from completions
+
+# calls_with DEFER AIO: io_submit calls of 512 such writes, or io_uring's.
+calls_with() {
+    rm -f "$T/stats"
+    fio_run "defer-$1-$2" --filename="$device" --size=4m --bs=512 --direct=1 --rw=randwrite --iodepth=16 \
+        --iodepth_batch=16 --iodepth_batch_complete_min=16 --number_ios=512 --qaio_aio="$2" --qaio_defer="$1" \
+        --qaio_stats=stats
+    is_clean && calls=$(jq .io_submit_calls "$T/stats")
+}
+for aio in native io_uring; do
+    if [ -z "$device" ] || { [ $aio = io_uring ] && [ -z "$uring" ]; }; then
+        skip "$aio: qaio_defer" 'needs a device of 4096-byte blocks, and io_uring'
+        continue
+    fi
+    calls_with on $aio && on=$calls && calls_with off $aio && off=$calls && note "$on calls, without defer $off" &&
+        [ "$off" -ge 512 ] && [ "$on" -lt "$off" ]
+    ok "$aio: qaio_defer makes batches of what completions lead to"
+done
 
 # --- Workers
 

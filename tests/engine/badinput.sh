@@ -5,7 +5,7 @@
 # timeout: 180
 . "$(dirname "$0")/lib.sh"
 
-plan 61
+plan 62
 fio_limit=10
 target ext 8 || skip_all "$why"
 file=$target
@@ -29,6 +29,7 @@ if is_qaio; then
     refused 'qaio_max_events=0' 'max_events|min value' "${base[@]}" --direct=1 --qaio_max_events=0
     refused 'qaio_max_events=99999999' 'max_events|max value' "${base[@]}" --direct=1 --qaio_max_events=99999999
     refused 'qaio_max_batch=65537' 'max_batch|max value' "${base[@]}" --direct=1 --qaio_max_batch=65537
+    refused 'qaio_defer with workers' '^qaio: qaio_defer needs' "${base[@]}" --direct=1 --qaio_aio=threads --qaio_defer=on
     refused 'qaio_max_batch=-1' 'max_batch|min value|max value' "${base[@]}" --direct=1 --qaio_max_batch=-1
     refused 'an unknown option' 'qaio_nonsense' "${base[@]}" --direct=1 --qaio_nonsense=1
     refused 'qaio_cache=none with direct=0' '^qaio: .*cache.*direct' "${base[@]}" --direct=0 --qaio_cache=none

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 is_qaio || skip_all "qaio_loop is qaio's alone"
-plan 54
+plan 55
 target loop512 16 || target ext 16 || skip_all "$why"
 device=$target
 target ext 8 || skip_all "$why"
@@ -207,6 +207,7 @@ refused 'direct=0' '^qaio: qaio_loop=select needs direct=1' "${early[@]}" --dire
 refused 'qaio_aio=threads' '^qaio: qaio_loop=select needs qaio_aio=native' "${early[@]}" --qaio_aio=threads
 refused 'qaio_fdmon=epoll' '^qaio: .*qaio_fdmon' "${early[@]}" --qaio_fdmon=epoll
 refused 'qaio_poll_max_ns=1000' '^qaio: .*qaio_poll_max_ns' "${early[@]}" --qaio_poll_max_ns=1000
+refused 'qaio_defer=on' '^qaio: .*qaio_defer' "${early[@]}" --qaio_defer=on
 refused 'qaio_max_batch=8' '^qaio: .*qaio_max_batch' "${early[@]}" --qaio_max_batch=8
 refused 'qaio_cache=writeback' '^qaio: qaio_cache=writeback needs direct=0' "${early[@]}" --qaio_cache=writeback
 

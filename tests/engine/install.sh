@@ -5,8 +5,8 @@
 . "$(dirname "$0")/lib.sh"
 
 is_qaio || skip_all "only qaio's"
-plan 25
-options='qaio_loop qaio_coroutine qaio_max_events qaio_max_batch qaio_aio qaio_cache qaio_poll_max_ns qaio_poll_grow qaio_poll_shrink qaio_fdmon
+plan 26
+options='qaio_loop qaio_coroutine qaio_max_events qaio_max_batch qaio_defer qaio_aio qaio_cache qaio_poll_max_ns qaio_poll_grow qaio_poll_shrink qaio_fdmon
     qaio_stats qaio_driver qaio_latency_ns qaio_read_zeroes qaio_trim qaio_thread_pool_min qaio_thread_pool_max
     qaio_throttle_iops_size qaio_throttle_group'
 # Each of these has a _max and a _max_length.
