@@ -14,9 +14,10 @@
  *   home()                the home thread: for ever "is it there? else aio_poll(ctx, true)"
  *   AIO_POLL              aio_poll(); in the callback of X once more, nested
  *   poll_and_sleep()      wait_for_events(): try_poll_mode(), the last look of look_or_sleep(), and
- *                         sleep_in_fdmon() if they found nothing. Polling may find dev at any time; that it also ends when the
- *                         time is up or notified is set makes no difference: no other step is
- *                         taken before the loop makes up its mind to sleep
+ *                         sleep_in_fdmon() if they found nothing. Polling may find dev at any time;
+ *                         that it also ends when the time is up or notified is set makes no
+ *                         difference: no other step is taken before the loop makes up its mind to
+ *                         sleep
  *   sleep_in_fdmon(), aio_notify_accept(), aio_compute_timeout()
  *                         the same in aio-posix.c, aio-posix.h and async.c
  *   bh_list_move(), BH_TAKE  aio_bh_poll() and bh_take()
@@ -32,10 +33,10 @@
  *   - a load may give what the variable was at any time since the thread's last smp_mb() (also
  *     from before an atomic operation that precedes it), but nothing older than what it gave last.
  *
- * Left out: the GSource face (aio-gsource.c), timers (a sleep lasts until a descriptor is ready, so nothing saves who is forgotten),
- * idle and cancelled bottom halves, the order of bottom halves in a slice (any), the walk over
- * handlers (lockcnt.pml). A turn that does not sleep may or may not look at descriptors:
- * look_at_descriptors() decides that by things left out here.
+ * Left out: the GSource face (aio-gsource.c), timers (a sleep lasts until a descriptor is ready, so
+ * nothing saves who is forgotten), idle and cancelled bottom halves, the order of bottom halves in
+ * a slice (any), the walk over handlers (lockcnt.pml). A turn that does not sleep may or may not
+ * look at descriptors: look_at_descriptors() decides that by things left out here.
  *
  * Claims, chosen with -D:
  *   CHECK_LOST      the home thread does not sleep without a token in the eventfd while there is
