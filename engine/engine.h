@@ -8,6 +8,7 @@
 #include "engine/fio-compat.h"
 
 #include "base/memalign.h"
+#include "block/accounting.h"
 #include "block/block-backend.h"
 #include "block/block-early.h"
 #include "block/io_uring.h"

@@ -29,7 +29,6 @@ struct BlockBackend {
     CoQueue queued_requests;  /* those that wait for their end */
 
     ThrottleGroupMember tgm;
-    BlockAcctStats stats;
 };
 
 /* A request with a callback: one cache line. */
@@ -465,7 +464,6 @@ BlockBackend *blk_new_with_bs(BlockDriverState *bs)
     blk->bs = bs;
     qemu_co_queue_init(&blk->queued_requests);
     blk_root_attach_aio_context(blk, bdrv_get_aio_context(bs));
-    block_acct_init(&blk->stats);
     bs->parent = &blk_root;
     bs->parent_opaque = blk;
     blk->enable_write_cache = true;
@@ -481,7 +479,6 @@ void blk_unref(BlockBackend *blk)
         throttle_group_unregister_tgm(&blk->tgm);
     }
     bdrv_unref(blk->bs);
-    block_acct_cleanup(&blk->stats);
     g_free(blk);
 }
 
@@ -505,11 +502,6 @@ void blk_io_limits_disable(BlockBackend *blk)
     throttle_group_enable_limits(&blk->tgm);
     throttle_group_unregister_tgm(&blk->tgm);
     bdrv_drained_end(blk->bs);
-}
-
-BlockAcctStats *blk_get_stats(BlockBackend *blk)
-{
-    return &blk->stats;
 }
 
 BlockDriverState *blk_bs(BlockBackend *blk)

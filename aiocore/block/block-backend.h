@@ -7,7 +7,6 @@
 #ifndef QAIO_BLOCK_BLOCK_BACKEND_H
 #define QAIO_BLOCK_BLOCK_BACKEND_H
 
-#include "block/accounting.h"
 #include "block/aiocb.h"
 #include "block/block.h"
 #include "block/throttle-groups.h"
@@ -83,9 +82,6 @@ int blk_set_aio_context(BlockBackend *blk, AioContext *new_context, Error **errp
 void blk_io_limits_enable(BlockBackend *blk, const char *group);
 void blk_set_io_limits(BlockBackend *blk, const ThrottleConfig *cfg);
 void blk_io_limits_disable(BlockBackend *blk);
-
-/* The accounts of who uses @blk, who keeps them. Live as long as @blk. */
-BlockAcctStats *blk_get_stats(BlockBackend *blk);
 
 /* Gather requests until the last unplug. */
 void blk_io_plug(BlockBackend *blk);
