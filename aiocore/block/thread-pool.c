@@ -61,6 +61,7 @@ struct ThreadPool {
     unsigned queued;             /* length of requests */
     unsigned threads;
     unsigned idle_threads;
+    unsigned starting_threads; /* that have not come to look for a request yet */
     unsigned min_threads;
     unsigned max_threads;
     bool stopping;
@@ -158,6 +159,7 @@ static void *worker_thread(void *opaque)
     ThreadPoolElement *elem;
 
     pthread_mutex_lock(&pool->lock);
+    pool->starting_threads--;
     while ((elem = wait_for_request(pool))) {
         pthread_mutex_unlock(&pool->lock);
         while (elem) {
@@ -183,6 +185,7 @@ static bool start_worker(ThreadPool *pool)
     pthread_attr_destroy(&attr);
 
     pool->threads += ret == 0;
+    pool->starting_threads += ret == 0;
     return ret == 0;
 }
 
@@ -251,8 +254,10 @@ static void completion_bh_cb(void *opaque)
 /* Under lock. Returns whether somebody will come for the request; *@wake: he has to be woken. */
 static bool find_worker(ThreadPool *pool, bool *wake)
 {
-    *wake = pool->idle_threads >= pool->queued + 1;
-    if (*wake || (pool->threads < pool->max_threads && start_worker(pool))) {
+    bool enough = pool->idle_threads + pool->starting_threads > pool->queued;
+
+    *wake = enough && pool->idle_threads;
+    if (enough || (pool->threads < pool->max_threads && start_worker(pool))) {
         return true;
     }
     return pool->threads > 0;

@@ -122,7 +122,7 @@ workers() {
 }
 workers --qaio_thread_pool_max=2 && [ "$most" -ge 2 ] && [ "$most" -le 3 ]
 ok 'qaio_thread_pool_max=2: two workers beside the job'
-workers --qaio_thread_pool_min=20 --thinktime=1s --number_ios=2 && [ "$most" -ge 21 ] && [ "$most" -le 22 ]
+workers --qaio_thread_pool_min=20 --iodepth=1 --iodepth_batch=1 --thinktime=1s --number_ios=2 && [ "$most" = 21 ]
 ok 'qaio_thread_pool_min=20: twenty workers for a job without work'
 
 # --- Trims
