@@ -197,11 +197,21 @@ static void qemu_luring_completion_cb(void *opaque)
     luring_process_completions_and_submit(s);
 }
 
+/* The kernel finishes requests when we enter it; it says if there are some that wait for that. */
+static bool luring_look(LuringState *s)
+{
+    if (!io_uring_cq_ready(&s->ring) &&
+        IO_URING_READ_ONCE(*s->ring.sq.kflags) & IORING_SQ_TASKRUN) {
+        io_uring_get_events(&s->ring);
+    }
+    return io_uring_cq_ready(&s->ring);
+}
+
 static bool qemu_luring_poll_cb(void *opaque)
 {
     LuringState *s = opaque;
 
-    return s->io_q.in_flight && io_uring_cq_ready(&s->ring);
+    return s->io_q.in_flight && luring_look(s);
 }
 
 static void qemu_luring_poll_ready(void *opaque)
@@ -416,6 +426,18 @@ static void luring_cleanup(void *opaque)
     g_free(s);
 }
 
+/*
+ * The kernel need not interrupt the thread for each completion: it will come by soon enough, to
+ * submit or to sleep. Kernels before 5.19 do not know that flag.
+ */
+static int luring_init_ring(struct io_uring *ring, unsigned entries)
+{
+    int ret =
+        io_uring_queue_init(entries, ring, IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG);
+
+    return ret == -EINVAL ? io_uring_queue_init(entries, ring, 0) : ret;
+}
+
 LuringState *aio_setup_linux_io_uring(AioContext *ctx, unsigned max_events, Error **errp)
 {
     LuringState *s = g_new0(LuringState, 1);
@@ -424,7 +446,7 @@ LuringState *aio_setup_linux_io_uring(AioContext *ctx, unsigned max_events, Erro
     s->aio_context = ctx;
     s->max_events = MIN(max_events, LURING_MAX_ENTRIES);
     s->defer = true;
-    ret = io_uring_queue_init(s->max_events, &s->ring, 0);
+    ret = luring_init_ring(&s->ring, s->max_events);
     if (ret < 0) {
         error_setg_errno(errp, -ret, "the kernel gives us no io_uring for %u requests",
                          s->max_events);
