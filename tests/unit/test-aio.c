@@ -12,6 +12,7 @@
 #include <sys/time.h>
 #include "base/atomic.h"
 #include "loop/aio-posix.h"
+#include "source.h"
 #include "util.h"
 
 static int ppoll_calls;
@@ -23,53 +24,6 @@ int __wrap_ppoll_nocancel(struct pollfd *fds, nfds_t n, const struct timespec *t
 {
     ppoll_calls++;
     return __real_ppoll_nocancel(fds, n, ts);
-}
-
-/* A notifier whose handler counts, and does what its test tells it on top. */
-typedef struct Source {
-    EventNotifier e; /* first: handlers get its address */
-    AioContext *ctx;
-    int runs;
-    int poll_runs; /* of io_poll_ready */
-    bool keep;     /* leave the notifier raised */
-    void (*also)(struct Source *src);
-    struct Source *other;
-} Source;
-
-static void source_read(EventNotifier *e)
-{
-    Source *src = container_of(e, Source, e);
-
-    if (!src->keep) {
-        g_assert_cmpint(event_notifier_test_and_clear(e), ==, 1);
-    }
-    src->runs++;
-    if (src->also) {
-        src->also(src);
-    }
-}
-
-static void source_watch(Source *src, bool is_external)
-{
-    aio_set_event_notifier(src->ctx, &src->e, is_external, source_read, NULL, NULL);
-}
-
-static void source_unwatch(Source *src)
-{
-    aio_set_event_notifier(src->ctx, &src->e, false, NULL, NULL, NULL);
-}
-
-static void source_init(Source *src, AioContext *ctx, void (*also)(Source *))
-{
-    *src = (Source){ .ctx = ctx, .also = also };
-    g_assert_cmpint(event_notifier_init(&src->e, false), ==, 0);
-    source_watch(src, false);
-}
-
-static void source_done(Source *src)
-{
-    source_unwatch(src);
-    event_notifier_cleanup(&src->e);
 }
 
 /* ---- handlers ------------------------------------------------------------------------------ */

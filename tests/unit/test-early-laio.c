@@ -556,27 +556,15 @@ static void test_flush_in_callback_of_refused(void)
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-static unsigned open_descriptors(void)
-{
-    GDir *dir = g_dir_open("/proc/self/fd", 0, NULL);
-    unsigned n = 0;
-
-    while (g_dir_read_name(dir)) {
-        n++;
-    }
-    g_dir_close(dir);
-    return n;
-}
-
 static void check_new_fails(EarlyLoop *loop, const char *what)
 {
-    unsigned before = open_descriptors();
+    unsigned before = test_descriptors();
     Error *err = NULL;
 
     g_assert_null(laio_early_new(loop, 8, &err));
     g_assert_nonnull(strstr(error_get_pretty(err), what));
     error_free(err);
-    g_assert_cmpuint(open_descriptors(), ==, before);
+    g_assert_cmpuint(test_descriptors(), ==, before);
     qemu_aio_flush(loop); /* asks nobody who is gone */
 }
 

@@ -12,6 +12,7 @@
 #include <sys/time.h>
 #include "base/atomic.h"
 #include "loop/aio-posix.h"
+#include "source.h"
 #include "util.h"
 
 /* ---- system calls -------------------------------------------------------------------------- */
@@ -90,53 +91,6 @@ static void check_ppoll_calls(gconstpointer kind)
     } else {
         g_assert_cmpint(ppoll_calls, ==, 0);
     }
-}
-
-/* A notifier whose handler lowers it, counts, and does what its test tells it on top. */
-typedef struct Source {
-    EventNotifier e;
-    AioContext *ctx;
-    int runs;
-    bool keep; /* leave the notifier raised */
-    void (*also)(struct Source *src);
-    struct Source *other;
-} Source;
-
-static void source_read(EventNotifier *e)
-{
-    Source *src = container_of(e, Source, e);
-
-    /* Ready means ready: the handler finds what it was called for. */
-    if (!src->keep) {
-        g_assert_cmpint(event_notifier_test_and_clear(e), ==, 1);
-    }
-    qatomic_set(&src->runs, src->runs + 1);
-    if (src->also) {
-        src->also(src);
-    }
-}
-
-static void source_watch(Source *src, bool is_external)
-{
-    aio_set_event_notifier(src->ctx, &src->e, is_external, source_read, NULL, NULL);
-}
-
-static void source_unwatch(Source *src)
-{
-    aio_set_event_notifier(src->ctx, &src->e, false, NULL, NULL, NULL);
-}
-
-static void source_init(Source *src, AioContext *ctx, void (*also)(Source *))
-{
-    *src = (Source){ .ctx = ctx, .also = also };
-    g_assert_cmpint(event_notifier_init(&src->e, false), ==, 0);
-    source_watch(src, false);
-}
-
-static void source_done(Source *src)
-{
-    source_unwatch(src);
-    event_notifier_cleanup(&src->e);
 }
 
 static Source *sources_new(AioContext *ctx, int n)

@@ -12,10 +12,8 @@
 #include "base/memalign.h"
 #include "block/linux-aio.h"
 #include "block/raw-aio.h"
+#include "aio-requests.h"
 #include "util.h"
-
-#define BLOCK     4096
-#define FILE_SIZE (64 * BLOCK)
 
 /* ---- the scripted kernel ------------------------------------------------------------------- */
 
@@ -148,35 +146,17 @@ static void kernel_release(int n)
 
 /* ---- requests ------------------------------------------------------------------------------ */
 
-typedef struct Fixture {
-    AioContext *ctx;
-    LinuxAioState *s;
-    int fd;
-    int n_done; /* requests */
-} Fixture;
-
-typedef struct Request {
-    Fixture *f;
-    QEMUIOVector qiov;
-    uint64_t offset;
-    int type;
-    BdrvRequestFlags flags;
-    uint64_t max_batch;
-
-    Coroutine *co;
-    bool done;
-    int ret;
-    int runs;
-    void (*then)(struct Request *r); /* in the request's coroutine */
-    struct Request *other;
-    uint8_t *buf;
-} Request;
+static int coroutine_fn submit(Request *r)
+{
+    return laio_co_submit(r->f->s, r->f->fd, r->offset, request_qiov(r), r->type, r->flags,
+                          r->max_batch);
+}
 
 static void fixture_up_ring(Fixture *f, unsigned max_events, bool hide_ring)
 {
     memset(&kernel, 0, sizeof(kernel));
     kernel.hide_ring = hide_ring;
-    *f = (Fixture){ .ctx = test_context_new() };
+    *f = (Fixture){ .ctx = test_context_new(), .submit = submit };
     f->s = aio_setup_linux_aio(f->ctx, max_events, &error_abort);
     g_assert_true(aio_get_linux_aio(f->ctx) == f->s);
     f->fd = test_file_new(test_tmpfs_dir(), 0, FILE_SIZE);
@@ -193,92 +173,6 @@ static void fixture_down(Fixture *f)
     g_assert_cmpuint(laio_queued(f->s), ==, 0);
     close(f->fd);
     test_context_free(f->ctx);
-}
-
-static void request_init(Request *r, Fixture *f, int type, unsigned block)
-{
-    *r = (Request){ .f = f, .type = type, .offset = (uint64_t)block * BLOCK };
-    r->buf = qemu_memalign(BLOCK, BLOCK);
-    memset(r->buf, 0xee, BLOCK);
-    qemu_iovec_init_buf(&r->qiov, r->buf, BLOCK);
-}
-
-static Request *requests_new(Fixture *f, int n)
-{
-    Request *r = g_new(Request, n);
-
-    for (int i = 0; i < n; i++) {
-        request_init(&r[i], f, QEMU_AIO_READ, i % 64);
-    }
-    return r;
-}
-
-static void requests_free(Request *r, int n)
-{
-    for (int i = 0; i < n; i++) {
-        qemu_vfree(r[i].buf);
-    }
-    g_free(r);
-}
-
-static void coroutine_fn request_entry(void *opaque)
-{
-    Request *r = opaque;
-    Fixture *f = r->f;
-
-    r->ret = laio_co_submit(f->s, f->fd, r->offset, r->type == QEMU_AIO_FLUSH ? NULL : &r->qiov,
-                            r->type, r->flags, r->max_batch);
-    r->runs++;
-    r->done = true;
-    f->n_done++;
-    if (r->then) {
-        r->then(r);
-    }
-}
-
-static void request_start(Request *r)
-{
-    r->done = false;
-    r->co = qemu_coroutine_create(request_entry, r);
-    aio_co_enter(r->f->ctx, r->co);
-}
-
-static void requests_start(Request *r, int n)
-{
-    for (int i = 0; i < n; i++) {
-        request_start(&r[i]);
-    }
-}
-
-static void requests_await(Fixture *f, int n)
-{
-    TEST_POLL_UNTIL(f->ctx, f->n_done >= n);
-    g_assert_cmpint(f->n_done, ==, n);
-}
-
-static void check_read(Request *r)
-{
-    g_assert_cmpint(r->ret, ==, 0);
-    g_assert_cmpint(r->runs, ==, 1);
-    g_assert_true(test_bytes_are(r->buf, r->offset, BLOCK));
-}
-
-static void check_reads(Request *r, int n)
-{
-    for (int i = 0; i < n; i++) {
-        check_read(&r[i]);
-    }
-}
-
-/* One request from start to end. Returns its result. */
-static int request_run(Request *r)
-{
-    Fixture *f = r->f;
-
-    f->n_done = 0;
-    request_start(r);
-    requests_await(f, 1);
-    return r->ret;
 }
 
 /* ---- data ---------------------------------------------------------------------------------- */
@@ -693,11 +587,6 @@ static void test_all_refused_all_fail(void)
     g_assert_cmpint(r[2].ret, ==, -ENOMEM);
     requests_free(r, 3);
     fixture_down(&f);
-}
-
-static void start_other(Request *r)
-{
-    request_start(r->other);
 }
 
 static void test_request_from_the_callback_of_a_refused_one(void)

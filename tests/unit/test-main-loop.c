@@ -62,25 +62,13 @@ static void count(void *opaque)
 
 /* ---- whose it is ----------------------------------------------------------------------------- */
 
-static unsigned open_descriptors(void)
-{
-    GDir *dir = g_dir_open("/proc/self/fd", 0, NULL);
-    unsigned n = 0;
-
-    while (g_dir_read_name(dir)) {
-        n++;
-    }
-    g_dir_close(dir);
-    return n;
-}
-
 static void test_init_and_destroy(void)
 {
     unsigned before;
 
     set_up(); /* the default GMainContext has descriptors that stay */
     tear_down();
-    before = open_descriptors();
+    before = test_descriptors();
     for (int i = 0; i < 3; i++) {
         g_assert_null(qemu_get_aio_context());
         set_up();
@@ -90,7 +78,7 @@ static void test_init_and_destroy(void)
         tear_down();
         g_assert_null(qemu_get_current_aio_context());
     }
-    g_assert_cmpint(open_descriptors(), ==, before);
+    g_assert_cmpint(test_descriptors(), ==, before);
 }
 
 typedef struct Other {

@@ -139,9 +139,9 @@ void *test_read_only_page(void)
     return page;
 }
 
-unsigned test_threads(void)
+static unsigned entries_of(const char *path)
 {
-    GDir *dir = g_dir_open("/proc/self/task", 0, NULL);
+    GDir *dir = g_dir_open(path, 0, NULL);
     unsigned n = 0;
 
     g_assert_nonnull(dir);
@@ -150,6 +150,16 @@ unsigned test_threads(void)
     }
     g_dir_close(dir);
     return n;
+}
+
+unsigned test_threads(void)
+{
+    return entries_of("/proc/self/task");
+}
+
+unsigned test_descriptors(void)
+{
+    return entries_of("/proc/self/fd");
 }
 
 /* CI runs the tests built for another processor under qemu-user, and says so in this variable. */

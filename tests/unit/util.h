@@ -84,7 +84,8 @@ bool test_run_in_child(void);
 /* Do that, and expect the child to fail with @pattern on its stderr. */
 void test_child_aborts(const char *pattern);
 
-/* The threads of the process. */
+/* The threads of the process, and its open descriptors. */
 unsigned test_threads(void);
+unsigned test_descriptors(void);
 
 #endif
