@@ -87,6 +87,14 @@ static void coroutine_fn blk_wait_while_drained(BlockBackend *blk)
     }
 }
 
+/* May the request go on? It waits until the node takes requests; then 0, or -EIO for its range. */
+static QAIO_ALWAYS_INLINE int coroutine_fn blk_admit(BlockBackend *blk, int64_t offset,
+                                                     int64_t bytes)
+{
+    blk_wait_while_drained(blk);
+    return blk_check_byte_request(blk, offset, bytes);
+}
+
 static void coroutine_fn blk_throttle(BlockBackend *blk, int64_t bytes, bool is_write)
 {
     if (unlikely(blk->tgm.group)) {
@@ -98,10 +106,8 @@ static void coroutine_fn blk_throttle(BlockBackend *blk, int64_t bytes, bool is_
 static int coroutine_fn blk_co_do_preadv(BlockBackend *blk, int64_t offset, int64_t bytes,
                                          QEMUIOVector *qiov, BdrvRequestFlags flags)
 {
-    int ret;
+    int ret = blk_admit(blk, offset, bytes);
 
-    blk_wait_while_drained(blk);
-    ret = blk_check_byte_request(blk, offset, bytes);
     if (unlikely(ret < 0)) {
         return ret;
     }
@@ -112,10 +118,8 @@ static int coroutine_fn blk_co_do_preadv(BlockBackend *blk, int64_t offset, int6
 static int coroutine_fn blk_co_do_pwritev(BlockBackend *blk, int64_t offset, int64_t bytes,
                                           QEMUIOVector *qiov, BdrvRequestFlags flags)
 {
-    int ret;
+    int ret = blk_admit(blk, offset, bytes);
 
-    blk_wait_while_drained(blk);
-    ret = blk_check_byte_request(blk, offset, bytes);
     if (unlikely(ret < 0)) {
         return ret;
     }
@@ -128,10 +132,8 @@ static int coroutine_fn blk_co_do_pwritev(BlockBackend *blk, int64_t offset, int
 
 static int coroutine_fn blk_co_do_pdiscard(BlockBackend *blk, int64_t offset, int64_t bytes)
 {
-    int ret;
+    int ret = blk_admit(blk, offset, bytes);
 
-    blk_wait_while_drained(blk);
-    ret = blk_check_byte_request(blk, offset, bytes);
     return ret < 0 ? ret : bdrv_co_pdiscard(blk->bs, offset, bytes);
 }
 
