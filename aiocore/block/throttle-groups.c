@@ -196,12 +196,6 @@ static void write_timer_cb(void *opaque)
     timer_fired(opaque, true);
 }
 
-bool throttle_group_has_pending(ThrottleGroupMember *tgm)
-{
-    return !qemu_co_queue_empty(&tgm->throttled_reqs[false]) ||
-           !qemu_co_queue_empty(&tgm->throttled_reqs[true]);
-}
-
 /* ---- drained sections ------------------------------------------------------------------------ */
 
 static void stop_waiting(ThrottleGroupMember *tgm, bool is_write)

@@ -60,7 +60,4 @@ void throttle_group_enable_limits(ThrottleGroupMember *tgm);
 void throttle_group_detach_aio_context(ThrottleGroupMember *tgm);
 void throttle_group_attach_aio_context(ThrottleGroupMember *tgm, AioContext *new_context);
 
-/* Whether requests of the kind wait. Home thread. */
-bool throttle_group_has_pending(ThrottleGroupMember *tgm);
-
 #endif

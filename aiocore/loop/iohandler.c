@@ -8,11 +8,6 @@
 #include "base/osdep.h"
 #include "loop/main-loop.h"
 
-GSource *iohandler_get_g_source(void)
-{
-    return aio_get_g_source(iohandler_get_aio_context());
-}
-
 void qemu_set_fd_handler(int fd, IOHandler *fd_read, IOHandler *fd_write, void *opaque)
 {
     aio_set_fd_handler(iohandler_get_aio_context(), fd, false, fd_read, fd_write, NULL, NULL,

@@ -51,10 +51,8 @@ void qemu_notify_event(void);
  * serve it. Both handlers NULL: no more. */
 void qemu_set_fd_handler(int fd, IOHandler *fd_read, IOHandler *fd_write, void *opaque);
 
-/* That context, and its source with a reference for the caller. It is for GLib to turn, not for
- * aio_poll(). */
+/* That context. It is for GLib to turn, not for aio_poll(). */
 AioContext *iohandler_get_aio_context(void);
-GSource *iohandler_get_g_source(void);
 
 /* A bottom half of the main loop's AioContext. */
 QEMUBH *qemu_bh_new_full(QEMUBHFunc *cb, void *opaque, const char *name);
