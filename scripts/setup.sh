@@ -24,7 +24,7 @@ qaio_build=$qaio_top/build
 
 # What the build itself needs; a package counts as there when a command of its name is.
 qaio_build_packages=(gcc libc6-dev make autoconf automake libtool pkg-config libglib2.0-dev libaio-dev
-    dpkg-dev fio)
+    libjson-glib-dev dpkg-dev fio)
 
 qaio_say() {
     echo "qaio: $*" >&2
