@@ -8,10 +8,6 @@
 #include "base/osdep.h"
 #include "coroutine/coroutine.h"
 
-/* How many requests are gathered under plug when neither the context nor the node says: QEMU's
- * number. */
-#define AIO_DEFAULT_MAX_BATCH 32
-
 /* The kernel took @n requests, for which @cos wait. The callee must not submit or wait. */
 typedef void AioSubmittedFunc(void *opaque, Coroutine *const *cos, unsigned n);
 

@@ -10,7 +10,7 @@
  *           ▲                                                            │
  *           ╰──────────── read that got less than it wanted, EINTR, EAGAIN
  *
- * The queue is submitted when linux-aio.c's would be. The ring's descriptor is readable as long as
+ * When the queue is submitted is aio-queue.h's to say. The ring's descriptor is readable as long as
  * there are completions, so that there is no eventfd to be cleared.
  */
 #include "base/osdep.h"
@@ -20,6 +20,7 @@
 
 #include <liburing.h>
 #include <sys/uio.h>
+#include "block/aio-queue.h"
 #include "block/raw-aio.h"
 
 /* One request. On the stack of the coroutine that waits for it. */
@@ -37,26 +38,15 @@ typedef struct LuringAIOCB {
     QSIMPLEQ_ENTRY(LuringAIOCB) next;
 } LuringAIOCB;
 
-typedef struct LuringQueue {
-    QSIMPLEQ_HEAD(, LuringAIOCB) pending;
-    unsigned plugged;
-    unsigned in_queue;   /* length of pending */
-    unsigned in_flight;  /* with the kernel, or in the completion ring */
-    unsigned prepared;   /* in the submission ring, and not taken yet: the first of pending */
-    bool blocked;        /* the kernel has no room */
-    unsigned submitting; /* calls of ioq_submit on the stack */
-} LuringQueue;
-
 struct LuringState {
     AioContext *aio_context;
     struct io_uring ring;
-    unsigned max_events;
-    LuringQueue io_q;
+    AioQueue io_q;
+    QSIMPLEQ_HEAD(, LuringAIOCB) pending;
+    unsigned prepared; /* in the submission ring, and not taken yet: the first of pending */
     Coroutine **batch; /* max_events of them, for submitted */
 
     QEMUBH *completion_bh;
-    unsigned completion_depth; /* runs over the completions on the stack */
-    bool defer;                /* see laio_set_defer() */
 
     AioSubmittedFunc *submitted;
     void *submitted_opaque;
@@ -70,7 +60,7 @@ static void ioq_submit(LuringState *s);
 /* Once more, behind the others. */
 static void luring_resubmit(LuringState *s, LuringAIOCB *luringcb)
 {
-    QSIMPLEQ_INSERT_TAIL(&s->io_q.pending, luringcb, next);
+    QSIMPLEQ_INSERT_TAIL(&s->pending, luringcb, next);
     s->io_q.in_queue++;
 }
 
@@ -155,7 +145,7 @@ static void luring_process_completions(LuringState *s)
     unsigned n = 0;
     int ret;
 
-    s->completion_depth++;
+    s->io_q.completion_depth++;
     while (luring_take(s, &luringcb, &ret)) {
         if (io_uring_cq_ready(&s->ring)) {
             /* A callback that waits in a nested loop must find the rest there. */
@@ -164,7 +154,7 @@ static void luring_process_completions(LuringState *s)
         luring_process_completion(s, luringcb, ret);
         n++;
     }
-    s->completion_depth--;
+    s->io_q.completion_depth--;
     qemu_bh_cancel(s->completion_bh);
 
     s->stats.completions += n;
@@ -176,8 +166,7 @@ static void luring_process_completions(LuringState *s)
 static void luring_process_completions_and_submit(LuringState *s)
 {
     luring_process_completions(s);
-    s->io_q.blocked = false; /* there is room again, or it is time to ask again */
-    if (!s->io_q.plugged && s->io_q.in_queue) {
+    if (aio_queue_unblock(&s->io_q)) {
         ioq_submit(s);
     }
 }
@@ -256,22 +245,21 @@ static void luring_prep(struct io_uring_sqe *sqe, LuringAIOCB *luringcb)
 /* Fill the submission ring with those of pending that are not in it yet and may go in flight. */
 static void ioq_prepare(LuringState *s)
 {
-    LuringQueue *q = &s->io_q;
-    unsigned room = s->max_events - q->in_flight;
+    unsigned room = s->io_q.max_events - s->io_q.in_flight;
     struct io_uring_sqe *sqe;
     LuringAIOCB *luringcb;
     unsigned i = 0;
 
-    QSIMPLEQ_FOREACH (luringcb, &q->pending, next) {
-        if (i++ < q->prepared) {
+    QSIMPLEQ_FOREACH (luringcb, &s->pending, next) {
+        if (i++ < s->prepared) {
             continue;
         }
-        sqe = q->prepared < room ? io_uring_get_sqe(&s->ring) : NULL;
+        sqe = s->prepared < room ? io_uring_get_sqe(&s->ring) : NULL;
         if (!sqe) {
             break;
         }
         luring_prep(sqe, luringcb);
-        q->prepared++;
+        s->prepared++;
     }
 }
 
@@ -279,12 +267,11 @@ static void ioq_prepare(LuringState *s)
 static void ioq_accept(LuringState *s, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
-        s->batch[i] = QSIMPLEQ_FIRST(&s->io_q.pending)->co;
-        QSIMPLEQ_REMOVE_HEAD(&s->io_q.pending, next);
+        s->batch[i] = QSIMPLEQ_FIRST(&s->pending)->co;
+        QSIMPLEQ_REMOVE_HEAD(&s->pending, next);
     }
-    s->io_q.prepared -= n;
-    s->io_q.in_queue -= n;
-    s->io_q.in_flight += n;
+    s->prepared -= n;
+    aio_queue_accept(&s->io_q, n);
     aio_histogram_add(s->stats.batch, n);
     if (s->submitted) {
         s->submitted(s->submitted_opaque, s->batch, n);
@@ -305,12 +292,13 @@ static void ioq_wait_for_room(LuringState *s)
 }
 
 /* One call of io_uring_enter. Returns whether another may get further. */
-static bool ioq_submit_batch(LuringState *s)
+static bool ioq_submit_batch(void *opaque)
 {
+    LuringState *s = opaque;
     int ret;
 
     ioq_prepare(s);
-    if (!s->io_q.prepared) {
+    if (!s->prepared) {
         return false;
     }
     s->stats.submit_calls++;
@@ -326,25 +314,13 @@ static bool ioq_submit_batch(LuringState *s)
 
 static void ioq_submit(LuringState *s)
 {
-    s->io_q.submitting++;
-    while (s->io_q.in_queue && ioq_submit_batch(s)) {
-        /* until all is submitted, or there is no room */
-    }
-    s->io_q.submitting--;
-    s->io_q.blocked = s->io_q.in_queue > 0;
-}
-
-/* How many requests to gather under plug. */
-static uint64_t luring_max_batch(LuringState *s)
-{
-    return MIN((uint64_t)aio_context_get_max_batch(s->aio_context) ?: AIO_DEFAULT_MAX_BATCH,
-               s->max_events - s->io_q.in_flight);
+    aio_queue_submit(&s->io_q, ioq_submit_batch, s);
 }
 
 /* Submit, or leave it to whoever is at it already; completion_bh is for callbacks that wait. */
 static void ioq_kick(LuringState *s)
 {
-    if (s->io_q.submitting || (s->completion_depth && s->defer)) {
+    if (aio_queue_is_served(&s->io_q)) {
         qemu_bh_schedule(s->completion_bh);
     } else {
         ioq_submit(s);
@@ -354,7 +330,6 @@ static void ioq_kick(LuringState *s)
 int coroutine_fn luring_co_submit(LuringState *s, int fd, uint64_t offset, QEMUIOVector *qiov,
                                   int type, BdrvRequestFlags flags)
 {
-    LuringQueue *q = &s->io_q;
     LuringAIOCB luringcb = {
         .co = qemu_coroutine_self(),
         .qiov = qiov,
@@ -365,9 +340,8 @@ int coroutine_fn luring_co_submit(LuringState *s, int fd, uint64_t offset, QEMUI
         .ret = -EINPROGRESS,
     };
 
-    QSIMPLEQ_INSERT_TAIL(&q->pending, &luringcb, next);
-    q->in_queue++;
-    if (!q->blocked && (!q->plugged || q->in_queue >= luring_max_batch(s))) {
+    QSIMPLEQ_INSERT_TAIL(&s->pending, &luringcb, next);
+    if (aio_queue_add(&s->io_q, s->aio_context, 0)) {
         ioq_kick(s);
     }
     if (luringcb.ret == -EINPROGRESS) {
@@ -383,8 +357,7 @@ void luring_io_plug(LuringState *s)
 
 void luring_io_unplug(LuringState *s)
 {
-    g_assert(s->io_q.plugged);
-    if (--s->io_q.plugged == 0 && !s->io_q.blocked && s->io_q.in_queue) {
+    if (aio_queue_unplug(&s->io_q)) {
         ioq_kick(s);
     }
 }
@@ -396,7 +369,7 @@ unsigned luring_queued(LuringState *s)
 
 void luring_set_defer(LuringState *s, bool defer)
 {
-    s->defer = defer;
+    s->io_q.defer = defer;
 }
 
 /* ---- observers ----------------------------------------------------------------------------- */
@@ -444,17 +417,17 @@ LuringState *aio_setup_linux_io_uring(AioContext *ctx, unsigned max_events, Erro
     int ret;
 
     s->aio_context = ctx;
-    s->max_events = MIN(max_events, LURING_MAX_ENTRIES);
-    s->defer = true;
-    ret = luring_init_ring(&s->ring, s->max_events);
+    s->io_q.max_events = MIN(max_events, LURING_MAX_ENTRIES);
+    s->io_q.defer = true;
+    ret = luring_init_ring(&s->ring, s->io_q.max_events);
     if (ret < 0) {
         error_setg_errno(errp, -ret, "the kernel gives us no io_uring for %u requests",
-                         s->max_events);
+                         s->io_q.max_events);
         g_free(s);
         return NULL;
     }
-    s->batch = g_new(Coroutine *, s->max_events);
-    QSIMPLEQ_INIT(&s->io_q.pending);
+    s->batch = g_new(Coroutine *, s->io_q.max_events);
+    QSIMPLEQ_INIT(&s->pending);
     s->completion_bh = aio_bh_new(ctx, qemu_luring_completion_bh, s);
     aio_set_fd_handler(ctx, s->ring.ring_fd, false, qemu_luring_completion_cb, NULL,
                        qemu_luring_poll_cb, qemu_luring_poll_ready, s);

@@ -10,14 +10,9 @@
  *           ▲                │
  *           └── EAGAIN: blocked until a completion makes room
  *
- * When is the queue submitted? At once, unless it is
- *   - plugged and shorter than a batch: then by the last unplug, or when the batch is full;
- *   - blocked, the kernel having said EAGAIN: then after the next completion;
- *   - being submitted, or completions are being consumed (unless laio_set_defer() says otherwise):
- *     then by whoever does that, at its end.
- * This makes one batch of the requests that completions lead to, and turns what would be recursion
- *     (submit, complete at once, submit from there, ...) into a loop. completion_bh is scheduled as
- *     well, so that a callback that waits in a nested loop does not wait for its own caller.
+ * When the queue is submitted is aio-queue.h's to say. Where it leaves that to who is at it
+ * already, completion_bh is scheduled as well, so that a callback that waits in a nested loop does
+ * not wait for its own caller.
  *
  * Completions. The kernel writes events into a ring that it maps into our memory, and signals an
  * eventfd. We look at the ring first and sleep only when it is empty. seen is the part of the ring
@@ -32,7 +27,7 @@
 #include <valgrind/memcheck.h>
 #endif
 #include "base/atomic.h"
-#include "block/aiocb.h"
+#include "block/aio-queue.h"
 #include "block/linux-aio.h"
 #include "block/raw-aio.h"
 
@@ -64,23 +59,14 @@ struct qemu_laiocb {
     QSIMPLEQ_ENTRY(qemu_laiocb) next;
 };
 
-typedef struct LaioQueue {
-    QSIMPLEQ_HEAD(, qemu_laiocb) pending;
-    unsigned plugged;
-    unsigned in_queue;   /* length of pending */
-    unsigned in_flight;  /* with the kernel, or in the ring */
-    bool blocked;        /* the kernel has no room */
-    unsigned submitting; /* calls of ioq_submit on the stack */
-} LaioQueue;
-
 struct LinuxAioState {
     AioContext *aio_context;
     io_context_t ctx;
     struct aio_ring *ring; /* ctx, seen as what it is; NULL if it cannot be read */
     EventNotifier e;
-    unsigned max_events;
 
-    LaioQueue io_q;
+    AioQueue io_q;
+    QSIMPLEQ_HEAD(, qemu_laiocb) pending;
     struct iocb **batch; /* max_events of them, for io_submit */
 
     QEMUBH *completion_bh;
@@ -89,8 +75,6 @@ struct LinuxAioState {
     unsigned nseen;
     unsigned nseen_at_look;           /* what the ring's head will move by when they are taken */
     struct io_event *events_fallback; /* the room for events where there is no ring */
-    unsigned completion_depth;        /* runs over the completions on the stack */
-    bool defer;                       /* see laio_set_defer() */
 
     /*
      * Taken from the ring while the eventfd counted up: it would end the next sleep at once.
@@ -230,7 +214,7 @@ static void qemu_laio_process_completions(LinuxAioState *s)
         return;
     }
 
-    s->completion_depth++;
+    s->io_q.completion_depth++;
     while (laio_take(s, &laiocb)) {
         if (s->nseen) {
             /* A callback that waits in a nested loop must find the rest there. */
@@ -239,7 +223,7 @@ static void qemu_laio_process_completions(LinuxAioState *s)
         qemu_laio_process_completion(laiocb);
         n++;
     }
-    s->completion_depth--;
+    s->io_q.completion_depth--;
     if (unlikely(s->completion_bh_used)) {
         s->completion_bh_used = false;
         qemu_bh_cancel(s->completion_bh);
@@ -254,8 +238,7 @@ static void qemu_laio_process_completions(LinuxAioState *s)
 static void qemu_laio_process_completions_and_submit(LinuxAioState *s)
 {
     qemu_laio_process_completions(s);
-    s->io_q.blocked = false; /* there is room again, or it is time to ask again */
-    if (!s->io_q.plugged && !QSIMPLEQ_EMPTY(&s->io_q.pending)) {
+    if (aio_queue_unblock(&s->io_q)) {
         ioq_submit(s);
     }
 }
@@ -299,27 +282,26 @@ static void qemu_laio_poll_ready(EventNotifier *e)
 /* Point batch at as many pending requests as may go in flight. Returns how many those are. */
 static unsigned ioq_collect(LinuxAioState *s)
 {
-    unsigned room = s->max_events - s->io_q.in_flight;
-    struct qemu_laiocb *laiocb;
-    unsigned n = 0;
+    unsigned n = aio_queue_may_go(&s->io_q);
+    struct qemu_laiocb *laiocb = QSIMPLEQ_FIRST(&s->pending);
 
-    QSIMPLEQ_FOREACH (laiocb, &s->io_q.pending, next) {
-        if (n == room) {
-            break;
-        }
-        s->batch[n++] = &laiocb->iocb;
+    for (unsigned i = 0; i < n; i++) {
+        s->batch[i] = &laiocb->iocb;
+        laiocb = QSIMPLEQ_NEXT(laiocb, next);
     }
     return n;
 }
 
-/* The kernel took the first @n of the batch. */
+/* The kernel took the first @n of the batch, which are the first of pending. */
 static void ioq_accept(LinuxAioState *s, int n)
 {
-    for (int i = 0; i < n; i++) {
-        QSIMPLEQ_REMOVE_HEAD(&s->io_q.pending, next);
-    }
-    s->io_q.in_queue -= n;
-    s->io_q.in_flight += n;
+    struct qemu_laiocb *last = container_of(s->batch[n - 1], struct qemu_laiocb, iocb);
+    QSIMPLEQ_HEAD(, qemu_laiocb) rest;
+
+    QSIMPLEQ_SPLIT_AFTER(&s->pending, last, next, &rest);
+    QSIMPLEQ_INIT(&s->pending);
+    QSIMPLEQ_CONCAT(&s->pending, &rest);
+    aio_queue_accept(&s->io_q, n);
     aio_histogram_add(s->stats.batch, n);
     if (s->submitted) {
         s->submitted(s->submitted_opaque, s->batch, n);
@@ -330,9 +312,9 @@ static void ioq_accept(LinuxAioState *s, int n)
  * it. */
 static QAIO_COLD void ioq_fail_first(LinuxAioState *s, int ret)
 {
-    struct qemu_laiocb *laiocb = QSIMPLEQ_FIRST(&s->io_q.pending);
+    struct qemu_laiocb *laiocb = QSIMPLEQ_FIRST(&s->pending);
 
-    QSIMPLEQ_REMOVE_HEAD(&s->io_q.pending, next);
+    QSIMPLEQ_REMOVE_HEAD(&s->pending, next);
     s->io_q.in_queue--;
     s->stats.submit_errors++;
     laiocb->ret = ret;
@@ -353,8 +335,9 @@ static QAIO_COLD void ioq_wait_for_room(LinuxAioState *s)
 }
 
 /* One call of io_submit. Returns whether another may get further. */
-static bool ioq_submit_batch(LinuxAioState *s)
+static bool ioq_submit_batch(void *opaque)
 {
+    LinuxAioState *s = opaque;
     unsigned n = ioq_collect(s);
     int ret;
 
@@ -378,29 +361,13 @@ static bool ioq_submit_batch(LinuxAioState *s)
 
 static void ioq_submit(LinuxAioState *s)
 {
-    s->io_q.submitting++;
-    while (!QSIMPLEQ_EMPTY(&s->io_q.pending) && ioq_submit_batch(s)) {
-        /* until all is submitted, or there is no room */
-    }
-    s->io_q.submitting--;
-    s->io_q.blocked = s->io_q.in_queue > 0;
-}
-
-/* How many requests to gather under plug. */
-static uint64_t laio_max_batch(LinuxAioState *s, uint64_t dev_max_batch)
-{
-    uint64_t max_batch = aio_context_get_max_batch(s->aio_context) ?: AIO_DEFAULT_MAX_BATCH;
-
-    if (dev_max_batch) {
-        max_batch = MIN(max_batch, dev_max_batch);
-    }
-    return MIN(max_batch, s->max_events - s->io_q.in_flight);
+    aio_queue_submit(&s->io_q, ioq_submit_batch, s);
 }
 
 /* Submit, or leave it to whoever is at it already; completion_bh is for callbacks that wait. */
 static void ioq_kick(LinuxAioState *s)
 {
-    if (s->io_q.submitting || (s->completion_depth && s->defer)) {
+    if (aio_queue_is_served(&s->io_q)) {
         schedule_completion_bh(s);
     } else {
         ioq_submit(s);
@@ -409,11 +376,8 @@ static void ioq_kick(LinuxAioState *s)
 
 static void laio_do_submit(LinuxAioState *s, struct qemu_laiocb *laiocb, uint64_t dev_max_batch)
 {
-    LaioQueue *q = &s->io_q;
-
-    QSIMPLEQ_INSERT_TAIL(&q->pending, laiocb, next);
-    q->in_queue++;
-    if (!q->blocked && (!q->plugged || q->in_queue >= laio_max_batch(s, dev_max_batch))) {
+    QSIMPLEQ_INSERT_TAIL(&s->pending, laiocb, next);
+    if (aio_queue_add(&s->io_q, s->aio_context, dev_max_batch)) {
         ioq_kick(s);
     }
 }
@@ -470,8 +434,7 @@ void laio_io_plug(LinuxAioState *s)
 
 void laio_io_unplug(LinuxAioState *s)
 {
-    g_assert(s->io_q.plugged);
-    if (--s->io_q.plugged == 0 && !s->io_q.blocked && !QSIMPLEQ_EMPTY(&s->io_q.pending)) {
+    if (aio_queue_unplug(&s->io_q)) {
         ioq_kick(s);
     }
 }
@@ -483,7 +446,7 @@ unsigned laio_queued(LinuxAioState *s)
 
 void laio_set_defer(LinuxAioState *s, bool defer)
 {
-    s->defer = defer;
+    s->io_q.defer = defer;
 }
 
 /* ---- observers ----------------------------------------------------------------------------- */
@@ -559,14 +522,14 @@ LinuxAioState *aio_setup_linux_aio(AioContext *ctx, unsigned max_events, Error *
     }
 
     s->aio_context = ctx;
-    s->max_events = max_events;
-    s->defer = true;
+    s->io_q.max_events = max_events;
+    s->io_q.defer = true;
     s->batch = g_new(struct iocb *, max_events);
     s->ring = laio_map_ring(s->ctx);
     if (!s->ring) {
         s->events_fallback = g_new(struct io_event, EVENTS_WITHOUT_RING);
     }
-    QSIMPLEQ_INIT(&s->io_q.pending);
+    QSIMPLEQ_INIT(&s->pending);
     s->completion_bh = aio_bh_new(ctx, qemu_laio_completion_bh, s);
     aio_set_event_notifier(ctx, &s->e, false, qemu_laio_completion_cb, qemu_laio_poll_cb,
                            qemu_laio_poll_ready);

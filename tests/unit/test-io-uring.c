@@ -7,6 +7,7 @@
  * on the real kernel does, and completes into the real ring.
  */
 #include "base/osdep.h"
+#include "block/aio-queue.h"
 #include "block/io_uring.h"
 #include "aio-requests.h"
 #include "util.h"

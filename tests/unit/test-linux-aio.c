@@ -10,6 +10,7 @@
 #include <libaio.h>
 #include <poll.h>
 #include "base/memalign.h"
+#include "block/aio-queue.h"
 #include "block/linux-aio.h"
 #include "block/raw-aio.h"
 #include "aio-requests.h"
