@@ -1,5 +1,5 @@
 #!/bin/bash
-# Proves that the arrows between the folders go one way: engine, block, loop, coroutine, base.
+# Proves that the arrows between the folders go one way: engine, virtio, block, loop, coroutine, base.
 # SPDX-License-Identifier: GPL-2.0-or-later
 
 set -u
@@ -23,7 +23,7 @@ includes() {
     grep -rnE '^[[:space:]]*#[[:space:]]*include' --include='*.[ch]' "$@"
 }
 
-layers=(base coroutine loop block)
+layers=(base coroutine loop block virtio)
 echo "1..$((${#layers[@]} + 4))"
 
 higher=engine
@@ -36,7 +36,7 @@ done
 
 # A relative path or a bare name would get round the check above.
 report "aiocore includes its own headers by folder and name" \
-    "$(includes aiocore | grep -E '"' | grep -vE '"((base|coroutine|loop|block)/[a-z0-9_-]+|config)\.h"')"
+    "$(includes aiocore | grep -E '"' | grep -vE '"((base|coroutine|loop|block|virtio)/[a-z0-9_-]+|config)\.h"')"
 
 report "aiocore includes no header of fio's" \
     "$(includes aiocore | grep -iE 'fio|ioengines|optgroup|io_u\.|thread_options')"
