@@ -29,6 +29,8 @@ struct BlockBackend {
     CoQueue queued_requests;  /* those that wait for their end */
 
     ThrottleGroupMember tgm;
+
+    BlockdevOnError on_read_error, on_write_error;
 };
 
 /* A request with a callback: one cache line. */
@@ -469,6 +471,7 @@ BlockBackend *blk_new_with_bs(BlockDriverState *bs)
     bs->parent = &blk_root;
     bs->parent_opaque = blk;
     blk->enable_write_cache = true;
+    blk_set_on_error(blk, BLOCKDEV_ON_ERROR_AUTO, BLOCKDEV_ON_ERROR_AUTO);
     return blk;
 }
 
@@ -484,7 +487,37 @@ void blk_unref(BlockBackend *blk)
     g_free(blk);
 }
 
-/* ---- throttling and accounting ------------------------------------------------------------------
+/* ---- errors ------------------------------------------------------------------------------------
+ */
+
+void blk_set_on_error(BlockBackend *blk, BlockdevOnError on_read_error,
+                      BlockdevOnError on_write_error)
+{
+    blk->on_read_error = on_read_error;
+    blk->on_write_error = on_write_error;
+}
+
+BlockdevOnError blk_get_on_error(BlockBackend *blk, bool is_read)
+{
+    return is_read ? blk->on_read_error : blk->on_write_error;
+}
+
+BlockErrorAction blk_get_error_action(BlockBackend *blk, bool is_read, int error)
+{
+    BlockdevOnError on_error = blk_get_on_error(blk, is_read);
+
+    if (on_error == BLOCKDEV_ON_ERROR_AUTO) {
+        on_error = is_read ? BLOCKDEV_ON_ERROR_REPORT : BLOCKDEV_ON_ERROR_ENOSPC;
+    }
+    if (on_error == BLOCKDEV_ON_ERROR_STOP ||
+        (on_error == BLOCKDEV_ON_ERROR_ENOSPC && error == ENOSPC)) {
+        return BLOCK_ERROR_ACTION_STOP;
+    }
+    return on_error == BLOCKDEV_ON_ERROR_IGNORE ? BLOCK_ERROR_ACTION_IGNORE
+                                                : BLOCK_ERROR_ACTION_REPORT;
+}
+
+/* ---- throttling ------------------------------------------------------------------------------
  */
 
 void blk_io_limits_enable(BlockBackend *blk, const char *group)
@@ -524,6 +557,22 @@ int64_t blk_getlength(BlockBackend *blk)
 void blk_set_enable_write_cache(BlockBackend *blk, bool wce)
 {
     blk->enable_write_cache = wce;
+}
+
+bool blk_enable_write_cache(BlockBackend *blk)
+{
+    return blk->enable_write_cache;
+}
+
+int blk_get_max_iov(BlockBackend *blk)
+{
+    return blk->bs->bl.max_iov ?: IOV_MAX;
+}
+
+uint32_t blk_get_max_transfer(BlockBackend *blk)
+{
+    return QEMU_ALIGN_DOWN(blk->bs->bl.max_transfer ?: (uint32_t)INT_MAX,
+                           blk->bs->bl.request_alignment);
 }
 
 void blk_set_allow_write_beyond_eof(BlockBackend *blk, bool allow)

@@ -26,6 +26,36 @@ int64_t blk_getlength(BlockBackend *blk);
 /* With the write cache off (it is on at first) each write is one with BDRV_REQ_FUA. */
 void blk_set_enable_write_cache(BlockBackend *blk, bool wce);
 
+bool blk_enable_write_cache(BlockBackend *blk);
+
+/* The most buffers, and bytes, that one request can have without being cut. */
+int blk_get_max_iov(BlockBackend *blk);
+uint32_t blk_get_max_transfer(BlockBackend *blk);
+
+/* What the owner wants done about requests that fail. */
+typedef enum BlockdevOnError {
+    BLOCKDEV_ON_ERROR_REPORT, /* tell who asked */
+    BLOCKDEV_ON_ERROR_IGNORE, /* go on as if nothing had happened */
+    BLOCKDEV_ON_ERROR_ENOSPC, /* stop for -ENOSPC, report the rest */
+    BLOCKDEV_ON_ERROR_STOP,   /* stop, and try once more when resumed */
+    BLOCKDEV_ON_ERROR_AUTO,   /* QEMU's default: report for reads, enospc for writes */
+} BlockdevOnError;
+
+typedef enum BlockErrorAction {
+    BLOCK_ERROR_ACTION_IGNORE,
+    BLOCK_ERROR_ACTION_REPORT,
+    BLOCK_ERROR_ACTION_STOP,
+} BlockErrorAction;
+
+/* At first AUTO for both. What is no read counts as a write. */
+void blk_set_on_error(BlockBackend *blk, BlockdevOnError on_read_error,
+                      BlockdevOnError on_write_error);
+BlockdevOnError blk_get_on_error(BlockBackend *blk, bool is_read);
+
+/* What that means for a request that failed with @error, an errno, above 0. The device model does
+ * it; here requests end with their error, whatever was set. */
+BlockErrorAction blk_get_error_action(BlockBackend *blk, bool is_read, int error);
+
 /* Whether requests may lie past the end of the node, which is for files that grow. At first they
  * may not. */
 void blk_set_allow_write_beyond_eof(BlockBackend *blk, bool allow);

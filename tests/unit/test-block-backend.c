@@ -7,6 +7,7 @@
 #include <libaio.h>
 #include "base/memalign.h"
 #include "block/block-backend.h"
+#include "block/block_int.h"
 #include "block/linux-aio.h"
 #include "util.h"
 
@@ -590,6 +591,57 @@ static void test_requests_of_coroutines(void)
     tear_down(&f);
 }
 
+/* ---- what is due when a request fails -------------------------------------------------------- */
+
+static void check_action(Fixture *f, bool is_read, int error, BlockErrorAction action)
+{
+    g_assert_cmpint(blk_get_error_action(f->blk, is_read, error), ==, action);
+}
+
+static void test_error_actions(void)
+{
+    Fixture f;
+
+    if (!set_up_in(&f, g_get_tmp_dir(), BDRV_O_RDWR)) {
+        return;
+    }
+    g_assert_cmpint(blk_get_on_error(f.blk, true), ==, BLOCKDEV_ON_ERROR_AUTO);
+    check_action(&f, true, ENOSPC, BLOCK_ERROR_ACTION_REPORT);
+    check_action(&f, false, EIO, BLOCK_ERROR_ACTION_REPORT);
+    check_action(&f, false, ENOSPC, BLOCK_ERROR_ACTION_STOP);
+
+    blk_set_on_error(f.blk, BLOCKDEV_ON_ERROR_IGNORE, BLOCKDEV_ON_ERROR_STOP);
+    g_assert_cmpint(blk_get_on_error(f.blk, false), ==, BLOCKDEV_ON_ERROR_STOP);
+    check_action(&f, true, EIO, BLOCK_ERROR_ACTION_IGNORE);
+    check_action(&f, false, EIO, BLOCK_ERROR_ACTION_STOP);
+
+    blk_set_on_error(f.blk, BLOCKDEV_ON_ERROR_ENOSPC, BLOCKDEV_ON_ERROR_REPORT);
+    check_action(&f, true, ENOSPC, BLOCK_ERROR_ACTION_STOP);
+    check_action(&f, true, EIO, BLOCK_ERROR_ACTION_REPORT);
+    check_action(&f, false, ENOSPC, BLOCK_ERROR_ACTION_REPORT);
+    tear_down(&f);
+}
+
+static void test_limits_and_write_cache(void)
+{
+    Fixture f;
+
+    if (!set_up_in(&f, g_get_tmp_dir(), BDRV_O_RDWR)) {
+        return;
+    }
+    blk_bs(f.blk)->bl = (BlockLimits){ .request_alignment = 512, .max_transfer = 70000 };
+    g_assert_cmpuint(blk_get_max_transfer(f.blk), ==, 136 * 512);
+    g_assert_cmpint(blk_get_max_iov(f.blk), ==, IOV_MAX);
+    blk_bs(f.blk)->bl = (BlockLimits){ .request_alignment = 512, .max_iov = 7 };
+    g_assert_cmpuint(blk_get_max_transfer(f.blk), ==, INT_MAX - 511);
+    g_assert_cmpint(blk_get_max_iov(f.blk), ==, 7);
+
+    g_assert_true(blk_enable_write_cache(f.blk));
+    blk_set_enable_write_cache(f.blk, false);
+    g_assert_false(blk_enable_write_cache(f.blk));
+    tear_down(&f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -617,5 +669,7 @@ int main(int argc, char **argv)
     g_test_add_func("/blk/adds/reserve", test_no_miss_within_the_reserve);
     g_test_add_func("/blk/co/every-kind", test_requests_of_coroutines);
     g_test_add_func("/block-backend/batch-of-the-node", test_batch_of_the_node);
+    g_test_add_func("/block-backend/error-actions", test_error_actions);
+    g_test_add_func("/block-backend/limits", test_limits_and_write_cache);
     return g_test_run();
 }
