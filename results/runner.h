@@ -15,7 +15,9 @@ typedef struct RunnerOptions {
     guint32 seed;
     const char *folder; /* where raw outputs go, as runs/NNNN-CASE-ARM.json */
     bool quiet;
-    const char *hosts; /* file of fio servers, or NULL */
+    const char *hosts;   /* file of fio servers, or NULL */
+    bool count_syscalls; /* one more run of each arm of each case, under strace, for syscalls.h */
+    guint patience;      /* seconds that a run may take beyond what its job says; 0: 60 */
 } RunnerOptions;
 
 /*
