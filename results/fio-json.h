@@ -13,15 +13,12 @@
 /*
  * Adds a sample for each job name (and host, with client_stats) to @samples. Jobs of one name are
  * added up: rates and counts summed, latencies merged, CPU and switches by their I/Os.
- * False with @error set when nothing usable is in @text; lines before the JSON are in the error's
- * message then.
+ * False with @error set, and nothing added, when @text is not what fio writes; lines before the
+ * JSON are in the error's message then. A job that failed is a sample too, with its errors counted.
  */
 gboolean fio_json_read(const char *text, gsize length, GPtrArray *samples, GError **error);
 
 /* The same from a file. */
 gboolean fio_json_read_file(const char *path, GPtrArray *samples, GError **error);
-
-#define FIO_JSON_ERROR (fio_json_error_quark())
-GQuark fio_json_error_quark(void);
 
 #endif

@@ -65,29 +65,46 @@ static gint by_ns(gconstpointer a, gconstpointer b)
     return (x->ns > y->ns) - (x->ns < y->ns);
 }
 
+/* By rising value, each once. */
+static void sort(GArray *bins)
+{
+    guint last = 0;
+
+    g_array_sort(bins, by_ns);
+    for (guint i = 1; i < bins->len; i++) {
+        HistogramBin *to = &g_array_index(bins, HistogramBin, last);
+        HistogramBin *bin = &g_array_index(bins, HistogramBin, i);
+
+        if (bin->ns == to->ns) {
+            to->count = saturating_add(to->count, bin->count);
+        } else {
+            g_array_index(bins, HistogramBin, ++last) = *bin;
+        }
+    }
+    g_array_set_size(bins, last + 1);
+}
+
 const HistogramBin *histogram_bins(const Histogram *h, guint *n)
 {
     GArray *bins = h->bins;
 
     if (!h->sorted) {
-        guint last = 0;
-
-        g_array_sort(bins, by_ns);
-        for (guint i = 1; i < bins->len; i++) {
-            HistogramBin *to = &g_array_index(bins, HistogramBin, last);
-            HistogramBin *bin = &g_array_index(bins, HistogramBin, i);
-
-            if (bin->ns == to->ns) {
-                to->count = saturating_add(to->count, bin->count);
-            } else {
-                g_array_index(bins, HistogramBin, ++last) = *bin;
-            }
-        }
-        g_array_set_size(bins, last + 1);
+        sort(bins);
         ((Histogram *)h)->sorted = TRUE; /* nothing that can be seen from outside has changed */
     }
     *n = bins->len;
     return (const HistogramBin *)bins->data;
+}
+
+void histogram_compact(Histogram *h)
+{
+    guint n;
+    const HistogramBin *bins = histogram_bins(h, &n);
+    GArray *compact = g_array_sized_new(FALSE, FALSE, sizeof(HistogramBin), n);
+
+    g_array_append_vals(compact, bins, n);
+    g_array_unref(h->bins);
+    h->bins = compact;
 }
 
 guint64 histogram_count(const Histogram *h)
@@ -109,12 +126,13 @@ double histogram_mean(const Histogram *h)
 
 double histogram_quantile(const Histogram *h, double q)
 {
-    double rank = ceil(q * h->count);
+    /* q times the count may be a hair more than the whole number that it is */
+    double rank = ceil(q * h->count * (1 - 1e-14));
     guint64 below = 0;
     guint n;
     const HistogramBin *bins = histogram_bins(h, &n);
 
-    if (h->count * (1 - q) < ENOUGH_BEYOND) {
+    if (h->count - rank < ENOUGH_BEYOND) {
         return NAN;
     }
     for (guint i = 0; i < n; i++) {

@@ -19,6 +19,9 @@ void histogram_free(Histogram *h);
 /* Adds @count latencies of @ns; in any order, also of one value several times. Sums saturate. */
 void histogram_add(Histogram *h, guint64 ns, guint64 count);
 
+/* Gives back memory that only further additions would need. */
+void histogram_compact(Histogram *h);
+
 /* Adds all of @other to @h. */
 void histogram_merge(Histogram *h, const Histogram *other);
 

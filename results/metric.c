@@ -40,6 +40,8 @@ char *metric_format(MetricId metric, double value)
     const char *unit = metrics[metric].unit;
     double v = is_time(metric) ? value * 1e-9 : value;
     int i = 3; /* no prefix */
+    int digits;
+    char *number, *text;
 
     if (!isfinite(value)) {
         return g_strdup("-");
@@ -52,9 +54,9 @@ char *metric_format(MetricId metric, double value)
         v *= 1000;
         i--;
     }
-    return g_strdup_printf("%.*f%s%s%s",
-                           fabs(v) < 9.995   ? 2
-                           : fabs(v) < 99.95 ? 1
-                                             : 0,
-                           v, *prefix[i] || *unit ? " " : "", prefix[i], unit);
+    digits = fabs(v) < 9.995 ? 2 : fabs(v) < 99.95 ? 1 : 0;
+    number = fabs(v) < 0.9995 ? g_strdup_printf("%.3g", v) : g_strdup_printf("%.*f", digits, v);
+    text = g_strdup_printf("%s%s%s%s", number, *prefix[i] || *unit ? " " : "", prefix[i], unit);
+    g_free(number);
+    return text;
 }
