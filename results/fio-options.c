@@ -4,6 +4,7 @@
  */
 #include "fio-options.h"
 #include <string.h>
+#include "job-line.h"
 
 /* So many values of one option are enough to see that they differ. */
 #define MAX_JOINED 1000
@@ -33,29 +34,11 @@ bool fio_options_on(GHashTable *options, const char *name)
     return value && !g_str_equal(value, "0");
 }
 
-/* A time as fio's options have it, "10", "10s", "500ms", in ms; 0 when it is none. */
-static double option_ms(const char *text)
-{
-    static const struct {
-        const char *name;
-        double ms;
-    } units[] = { { "", 1000 }, { "s", 1000 }, { "m", 60e3 },  { "h", 3600e3 }, { "d", 86400e3 },
-                  { "ms", 1 },  { "msec", 1 }, { "us", 1e-3 }, { "usec", 1e-3 } };
-    char *unit;
-    double number = text ? g_ascii_strtod(text, &unit) : 0;
-
-    for (guint i = 0; number > 0 && i < G_N_ELEMENTS(units); i++) {
-        if (g_ascii_strcasecmp(unit, units[i].name) == 0) {
-            return number * units[i].ms;
-        }
-    }
-    return 0;
-}
-
 /* A percent less than the limit: fio rounds. */
 bool fio_options_ended_by_time(GHashTable *options, double runtime_ms)
 {
-    double limit = option_ms(g_hash_table_lookup(options, "runtime"));
+    const char *runtime = g_hash_table_lookup(options, "runtime");
+    double limit = runtime ? job_line_parse_time(runtime) * 1000 : 0;
 
     return fio_options_on(options, "time_based") || fio_options_on(options, "steadystate") ||
            (limit > 0 && !(runtime_ms < 0.99 * limit));
