@@ -15,7 +15,7 @@ const Metric metrics[METRIC_COUNT] = {
     [METRIC_LAT_P999] = { "lat-p99.9", "p99.9 latency", "s", false },
     [METRIC_LAT_P9999] = { "lat-p99.99", "p99.99 latency", "s", false },
     [METRIC_CPU] = { "cpu", "CPU per I/O", "s", false },
-    [METRIC_SWITCHES] = { "switches", "context switches per I/O", "", false },
+    [METRIC_SWITCHES] = { "switches", "switches per I/O", "", false },
     [METRIC_SYSCALLS] = { "syscalls", "system calls per I/O", "", false },
 };
 
