@@ -12,22 +12,13 @@
  * that lie nearest in time. The order of cases, and of the arms in each, is drawn for each block.
  */
 #include "plan.h"
-
-/* SplitMix64 (public domain): the same numbers everywhere, which GRand does not promise. */
-static guint64 next_random(guint64 *state)
-{
-    guint64 z = *state += 0x9e3779b97f4a7c15;
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-}
+#include "random.h"
 
 /* The numbers below @n, shuffled; the bias of the remainder is beyond noticing for such small n. */
 static void shuffle(guint *order, guint n, guint64 *state)
 {
     for (guint i = 0; i < n; i++) {
-        guint j = next_random(state) % (i + 1);
+        guint j = random_bits(state) % (i + 1);
 
         order[i] = order[j];
         order[j] = i;
