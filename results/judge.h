@@ -21,10 +21,11 @@ typedef struct Comparison {
     const char *job, *host; /* the suite's; host NULL: no hosts, or all of them together */
     MetricId metric;
     guint pairs;             /* rounds in which both arms have a value */
-    double base, value;      /* medians of the first arm and of this one */
-    double ratio, low, high; /* Hodges-Lehmann of the paired ratios, and its interval */
-    double p, p_holm;        /* exact sign-flip, and after Holm over all comparisons */
-    double smallest;         /* the smallest effect that so many pairs could show: 0.03 is 3 % */
+    double base, value;      /* medians of the first arm and of this one; NAN without pairs */
+    double ratio, low, high; /* Hodges-Lehmann of the paired ratios, and its interval; these and */
+    double p, p_holm;        /* exact sign-flip, and after Holm over all comparisons; and */
+    double smallest;         /* the smallest effect that so many pairs could show, 0.03 is 3 %: */
+                             /* NAN without pairs, and where the arms cannot be compared */
     guint pairs_needed;      /* for VERDICT_CANNOT_TELL; 0: more than 10,000 */
     bool decides;            /* counts for the exit status */
     Verdict verdict;
@@ -49,6 +50,7 @@ typedef struct Judgement {
     JudgeOptions options;
     GPtrArray *comparisons; /* Comparison *, by case, job, host, arm, metric */
     GPtrArray *obstacles;   /* Obstacle * */
+    GPtrArray *notes;       /* char *, one line each: what to know before believing the rest */
     Verdict outcome;        /* of all: not comparable, slower, cannot tell, faster, same, in this
                              * order of precedence, among what decides */
 } Judgement;
