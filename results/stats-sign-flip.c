@@ -12,7 +12,7 @@
 #include "random.h"
 #include <math.h>
 
-#define EXACT_PAIRS 40
+#define EXACT_PAIRS 32
 
 /* Random patterns: as many as take this many additions, within these bounds. */
 #define DRAWN_ADDITIONS 200000000

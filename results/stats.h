@@ -38,7 +38,7 @@ double stats_walsh(const double *sorted, guint n, guint64 k);
 StatsInterval stats_bootstrap(const double *d, guint n, double confidence, guint64 seed);
 
 /* Two-sided p of the sign-flip test on the mean: the share of all 2^n changes of signs that give a
- * sum at least as far from zero. Exact up to 40 pairs; beyond that from random flips, with the
+ * sum at least as far from zero. Exact up to 32 pairs; beyond that from random flips, with the
  * observed one among them, and not below 1 / 100,000. 1 for n = 0. */
 double stats_sign_flip(const double *d, guint n, guint64 seed);
 

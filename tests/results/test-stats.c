@@ -132,7 +132,7 @@ static double p_of_ranks(guint n, guint t)
     return stats_sign_flip(d, n, 1);
 }
 
-/* H&W: the probability of such a sum or a smaller one, times 2; and for 50, where we draw. */
+/* H&W: the probability of such a sum or a smaller one, times 2; for 40 and 50 we draw. */
 static void test_sign_flip_against_signed_rank_table(void)
 {
     assert_near(p_of_ranks(8, 3), 2 * 0.0195, 1e-4);
@@ -141,7 +141,7 @@ static void test_sign_flip_against_signed_rank_table(void)
     assert_near(p_of_ranks(20, 52), 2 * 0.0242, 1e-4);
     assert_near(p_of_ranks(25, 89), 2 * 0.0241, 1e-4);
     assert_near(p_of_ranks(30, 137), 2 * 0.0249, 1e-4);
-    assert_near(p_of_ranks(40, 264), 2 * 0.0249, 1e-4);
+    assert_near(p_of_ranks(40, 264), 2 * 0.0249, 3e-3);
     assert_near(p_of_ranks(50, 434), 2 * 0.0247, 3e-3);
 }
 
@@ -179,27 +179,26 @@ static void test_sign_flip_against_list(void)
     }
 }
 
-/* Drawn p agree with counted ones: two more pairs without a difference change nothing but the way.
- */
+/* Drawn p agree with counted ones: four more pairs, without a difference, change only the way. */
 static void test_sign_flip_drawn(void)
 {
-    double d[42] = { 0 }, shifted[42] = { 0 };
+    double d[34] = { 0 }, shifted[34] = { 0 };
 
     for (guint round = 0; round < 5; round++) {
         double counted, drawn;
 
-        fill_normal(d, 40, round);
-        for (guint i = 0; i < 40; i++) {
+        fill_normal(d, 30, round);
+        for (guint i = 0; i < 30; i++) {
             shifted[i] = d[i] + 0.1 * round;
         }
-        counted = stats_sign_flip(shifted, 40, 0);
-        drawn = stats_sign_flip(shifted, 42, round);
+        counted = stats_sign_flip(shifted, 30, 0);
+        drawn = stats_sign_flip(shifted, 34, round);
         assert_near(drawn, counted, 5 * sqrt(counted * (1 - counted) / 1e5) + 1e-5);
     }
-    for (guint i = 0; i < 42; i++) {
+    for (guint i = 0; i < 34; i++) {
         d[i] = 1;
     }
-    assert_near(stats_sign_flip(d, 42, 0), 1e-5, 1e-12); /* none of the drawn, but the observed */
+    assert_near(stats_sign_flip(d, 34, 0), 1e-5, 1e-12); /* none of the drawn, but the observed */
 }
 
 static void test_holm(void)
