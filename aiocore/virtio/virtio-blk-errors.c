@@ -14,11 +14,17 @@
 #include "base/osdep.h"
 #include "virtio/virtio-blk-request.h"
 
+/* Numbers wrap around; what is in flight is far less than half of them. */
+static bool was_popped_before(const VirtIOBlockReq *req, const VirtIOBlockReq *other)
+{
+    return (int32_t)(req->number - other->number) < 0;
+}
+
 static void keep(VirtIOBlock *s, VirtIOBlockReq *req)
 {
     VirtIOBlockReq *before = QTAILQ_LAST(&s->rq, VirtIOBlockReq, next);
 
-    while (before && before->number > req->number) {
+    while (before && was_popped_before(req, before)) {
         before = QTAILQ_PREV(before, &s->rq, VirtIOBlockReq, next);
     }
     if (before) {

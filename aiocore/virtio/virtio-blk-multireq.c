@@ -53,12 +53,11 @@ static MultiReqIOV *multireq_get(VirtIOBlock *s)
 void virtio_blk_multireq_put(VirtIOBlockReq *req)
 {
     QSLIST_INSERT_HEAD(&req->dev->free_iovs, req->mr_iov, next);
-    req->mr_iov = NULL;
 }
 
 static void submit(VirtIOBlock *s, VirtIOBlockReq *req, QEMUIOVector *qiov, bool is_write)
 {
-    int64_t offset = req->sector_num << BDRV_SECTOR_BITS;
+    int64_t offset = req->out.sector << BDRV_SECTOR_BITS;
 
     if (is_write) {
         blk_aio_pwritev(s->blk, offset, qiov, 0, virtio_blk_rw_complete, req);
@@ -104,7 +103,7 @@ static void sort_by_sector(VirtIOBlockReq **reqs, unsigned n)
         VirtIOBlockReq *req = reqs[i];
         unsigned j = i;
 
-        for (; j > 0 && reqs[j - 1]->sector_num > req->sector_num; j--) {
+        for (; j > 0 && reqs[j - 1]->out.sector > req->out.sector; j--) {
             reqs[j] = reqs[j - 1];
         }
         reqs[j] = req;
@@ -121,11 +120,11 @@ static unsigned joinable(VirtIOBlock *s, VirtIOBlockReq **reqs, unsigned n)
 
     for (i = 1; i < n; i++) {
         const QEMUIOVector *qiov = &reqs[i]->qiov;
-        uint64_t end = reqs[0]->sector_num + (bytes >> BDRV_SECTOR_BITS);
+        uint64_t end = reqs[0]->out.sector + (bytes >> BDRV_SECTOR_BITS);
 
         niov += qiov->niov;
         bytes += qiov->size;
-        if ((uint64_t)reqs[i]->sector_num != end || niov > max_iov || bytes > max_transfer) {
+        if (reqs[i]->out.sector != end || niov > max_iov || bytes > max_transfer) {
             break;
         }
     }

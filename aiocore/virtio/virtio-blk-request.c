@@ -87,7 +87,7 @@ void virtio_blk_rw_complete(void *opaque, int ret)
 {
     VirtIOBlockReq *req = opaque;
 
-    if (req->mr_iov) {
+    if (req->mr_next) {
         virtio_blk_multireq_put(req);
     }
     if (unlikely(ret < 0)) {
@@ -133,21 +133,16 @@ static bool parse_outhdr(VirtIOBlockReq *req, struct iovec **iov, unsigned *niov
     return true;
 }
 
-/* Cut the status byte off the end of what it writes. */
-static bool parse_inhdr(VirtIOBlockReq *req, struct iovec *iov, unsigned *niov)
+/* Cut the status byte off the end of what it writes. No buffer of an element is empty. */
+static void parse_inhdr(VirtIOBlockReq *req, struct iovec *iov, unsigned *niov)
 {
     struct iovec *last = &iov[*niov - 1];
 
-    if (unlikely(last->iov_len < sizeof(*req->status))) {
-        virtio_error(&req->dev->parent_obj, "virtio-blk request has no room for the status");
-        return false;
-    }
     last->iov_len -= sizeof(*req->status);
     req->status = (uint8_t *)last->iov_base + last->iov_len;
     if (last->iov_len == 0) {
         (*niov)--;
     }
-    return true;
 }
 
 /* Discard and write zeroes, in the number without the bit that says that we read data. */
@@ -180,9 +175,10 @@ static bool virtio_blk_parse_request(VirtIOBlockReq *req)
         virtio_error(&req->dev->parent_obj, "virtio-blk request without header or status");
         return false;
     }
-    if (!parse_outhdr(req, &out_iov, &out_num) || !parse_inhdr(req, in_iov, &in_num)) {
+    if (!parse_outhdr(req, &out_iov, &out_num)) {
         return false;
     }
+    parse_inhdr(req, in_iov, &in_num);
     qemu_iovec_init_external(&req->qiov, in_iov, in_num);
     req->in_len = MIN(req->qiov.size + sizeof(*req->status), UINT32_MAX);
     req->mr_next = NULL;
@@ -227,7 +223,6 @@ static void virtio_blk_handle_rw(VirtIOBlockReq *req, MultiReqBuffer *mrb)
         complete_invalid(req, type);
         return;
     }
-    req->sector_num = req->out.sector;
     account_start(req, req->qiov.size, type);
     virtio_blk_multireq_add(s, mrb, req, type == BLOCK_ACCT_WRITE);
 }

@@ -26,17 +26,19 @@ struct VirtIOBlockReq {
     struct virtio_blk_outhdr out;
     uint8_t *status;
     uint32_t in_len; /* bytes that the device may write, status included: what is told as used */
-    int64_t sector_num;
-    QEMUIOVector qiov; /* the data: what follows the header of T_OUT, what precedes the status of
-                          others; external, over the element's own buffers */
-
+    uint32_t number; /* in the order of popping */
     VirtIOBlockReq *mr_next; /* joined with this one; NULL: the last, or alone */
-    MultiReqIOV *mr_iov;     /* of the first of those that are joined; else NULL */
+    QEMUIOVector qiov;       /* the data: what follows the header of T_OUT, what precedes the status
+                                of others; external, over the element's own buffers */
 
-    uint64_t number;                   /* in the order of popping */
+    /* What most requests do not touch. */
+    MultiReqIOV *mr_iov;               /* of the first of those that are joined */
     QTAILQ_ENTRY(VirtIOBlockReq) next; /* in rq */
     BlockAcctCookie acct;
 };
+
+/* What every request touches are two cache lines, and one of its buffers. */
+G_STATIC_ASSERT(offsetof(VirtIOBlockReq, mr_iov) <= 128);
 
 /* ---- virtio-blk-request.c ---------------------------------------------------------------------
  */
@@ -54,7 +56,8 @@ void virtio_blk_start_request(VirtIOBlockReq *req, MultiReqBuffer *mrb);
 /* Hand @req back with @status, and tell the driver. */
 void virtio_blk_req_complete(VirtIOBlockReq *req, uint8_t status);
 
-/* The BlockCompletionFunc of reads and writes: @opaque is the first of those that are joined. */
+/* The BlockCompletionFunc of reads and writes: @opaque is the first of those that are joined, and
+ * has their mr_iov, or one that is alone. */
 void virtio_blk_rw_complete(void *opaque, int ret);
 
 /* ---- virtio-blk-errors.c ----------------------------------------------------------------------

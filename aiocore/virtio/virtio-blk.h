@@ -79,7 +79,7 @@ typedef struct VirtIOBlock {
      * before it says that there is work. */
     bool stopped;
 
-    uint64_t popped; /* requests: the number of the next one */
+    uint32_t popped; /* requests: the number of the next one */
     /* Failed requests that wait for it, in the order of popping. */
     QTAILQ_HEAD(, VirtIOBlockReq) rq;
 

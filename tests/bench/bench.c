@@ -46,6 +46,7 @@ static GPtrArray *all_ops(void)
     bench_add_aio_poll(ops);
     bench_add_timer(ops);
     bench_add_linux_aio(ops);
+    bench_add_virtio_blk(ops);
     return ops;
 }
 

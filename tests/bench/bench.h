@@ -50,6 +50,7 @@ void bench_add_bh(GPtrArray *ops);
 void bench_add_aio_poll(GPtrArray *ops);
 void bench_add_timer(GPtrArray *ops);
 void bench_add_linux_aio(GPtrArray *ops);
+void bench_add_virtio_blk(GPtrArray *ops);
 
 /* The operation that the others are compared with: always the first one, and always measured. */
 #define BENCH_YARDSTICK "yardstick.getpid"

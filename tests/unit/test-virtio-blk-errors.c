@@ -156,6 +156,7 @@ static void test_order_is_kept(void)
     GuestReq *r[6], *late[2];
 
     start_unmerged(&g, STOP, STOP);
+    g.dev.popped = UINT32_MAX - 2; /* they are numbered; the numbers wrap around */
     for (int i = 0; i < 6; i++) {
         r[i] = add(&g, i % 2, i % 3 == 0, sectors[i]);
         guest_kick(&g, i % 2);

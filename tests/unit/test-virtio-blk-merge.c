@@ -208,8 +208,8 @@ static void test_max_transfer(void)
     add_read(&g, 8, 12); /* 20 exactly */
     add_read(&g, 20, 8);
     add_read(&g, 28, 8);
-    add_read(&g, 36, 8);
-    check_arrived(&g, "R0+20/2 R20+16/2 R36+8/1");
+    add_read(&g, 36, 5); /* would be 21 */
+    check_arrived(&g, "R0+20/2 R20+16/2 R36+5/1");
     finish(&g);
 }
 

@@ -1,6 +1,9 @@
 /* virtio-blk: every type of request, everything that can be wrong with one, and what becomes of the
  * device then.
- * SPDX-License-Identifier: GPL-2.0-or-later */
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Linked with --wrap=virtio_queue_set_notification.
+ */
 #include "base/osdep.h"
 #include "guest.h"
 #include "util.h"
@@ -224,6 +227,7 @@ static void test_too_long(void)
 
     conf.seg_max = 129;
     guest_start(&g, SIZE, &conf, &bl);
+    g.m.bs->total_bytes = 4ll << 30; /* it would not lie outside */
     r = guest_request(&g, VIRTIO_BLK_T_IN, 0, 0);
     sg[0] = (struct iovec){ &r->hdr, sizeof(r->hdr) };
     for (int i = 1; i < 130; i++) {
@@ -234,6 +238,7 @@ static void test_too_long(void)
     guest_kick(&g, 0);
     guest_run(&g);
     guest_check(r, VIRTIO_BLK_S_IOERR);
+    g_assert_cmpuint(g.m.count[MEM_READ], ==, 0);
     guest_stop(&g);
 }
 
@@ -396,12 +401,14 @@ static void test_malformed(void)
     struct iovec no_status[] = { { hdr, 16 } };
     struct iovec no_header[] = { { p, 512 }, { p, 1 } };
     struct iovec short_header[] = { { hdr, 15 }, { p, 1 } };
+    struct iovec empty_status[] = { { hdr, 16 }, { p, 512 }, { p, 0 } };
     struct iovec no_segment[] = { { hdr, 16 }, { p, 1 } };
     struct iovec short_segment[] = { { hdr, 16 }, { p, 15 }, { p, 1 } };
 
     check_breaks(&g, no_status, 1, 0, "without header or status");
     check_breaks(&g, no_header, 0, 2, "without header or status");
     check_breaks(&g, short_header, 1, 1, "header too short");
+    check_breaks(&g, empty_status, 1, 2, "is empty");
     hdr->type = VIRTIO_BLK_T_DISCARD;
     check_breaks(&g, no_segment, 1, 1, "without a segment");
     check_breaks(&g, short_segment, 2, 1, "without a segment");
@@ -412,45 +419,57 @@ static void test_malformed(void)
 
 /* ---- taking requests ------------------------------------------------------------------------ */
 
-/* Adds another request when the first has been started, as a driver on another CPU would. */
-typedef struct LateAdder {
-    Guest *g;
-    GuestReq *late;
-} LateAdder;
+/* What the device says about notifications, and a driver on another CPU that adds a request in the
+ * moment before it is told to kick again. */
+static GString *said;
+static Guest *late_guest;
+static GuestReq *late_request;
 
-static void add_late(MemDrv *m)
+void __real_virtio_queue_set_notification(VirtQueue *vq, int enable);
+void __wrap_virtio_queue_set_notification(VirtQueue *vq, int enable);
+
+void __wrap_virtio_queue_set_notification(VirtQueue *vq, int enable)
 {
-    LateAdder *adder = m->opaque;
-
-    if (adder->late) {
-        GuestReq *late = adder->late;
-
-        adder->late = NULL;
-        guest_add(adder->g, 0, late);
-        g_assert_false(vring_driver_kick_prepare(adder->g->drv[0])); /* no kick is wanted ... */
+    if (said) {
+        g_string_append_c(said, enable ? '1' : '0');
     }
+    if (enable && late_request) {
+        guest_add(late_guest, 0, late_request);
+        g_assert_false(vring_driver_kick_prepare(late_guest->drv[0]));
+        late_request = NULL;
+    }
+    __real_virtio_queue_set_notification(vq, enable);
+}
+
+static void test_no_kicks_while_requests_are_taken(void)
+{
+    Guest g;
+
+    guest_start_default(&g);
+    said = g_string_new(NULL);
+    guest_do(&g, VIRTIO_BLK_T_IN, 0, 512);
+    g_assert_cmpstr(said->str, ==, "01");
+    g_assert_true(virtio_queue_get_notification(virtio_get_queue(&g.dev.parent_obj, 0)));
+    g_string_free(said, true);
+    said = NULL;
+    guest_stop(&g);
 }
 
 static void test_late_request_needs_no_kick(void)
 {
-    VirtIOBlkConf conf = guest_conf();
-    BlockLimits bl = guest_limits();
     Guest g;
-    GuestReq *first;
-    LateAdder adder = { &g, NULL };
+    GuestReq *first, *late;
 
-    conf.request_merging = false; /* so that the first is started before the queue is empty */
-    guest_start(&g, SIZE, &conf, &bl);
-    first = guest_request(&g, VIRTIO_BLK_T_IN, 0, 512);
-    adder.late = guest_request(&g, VIRTIO_BLK_T_IN, 1, 512);
-    g.m.opaque = &adder;
-    g.m.arrived = add_late;
-    guest_add(&g, 0, first);
-    guest_kick(&g, 0);
-    g_assert_cmpuint(memdrv_waiting(&g.m), ==, 2); /* ... and the request is found all the same */
-    guest_run(&g);
+    guest_start_default(&g);
+    said = g_string_new(NULL);
+    late_guest = &g;
+    late = late_request = guest_request(&g, VIRTIO_BLK_T_IN, 10, 512);
+    first = guest_do(&g, VIRTIO_BLK_T_IN, 0, 512);
     check_read(first);
-    g_assert_true(virtio_queue_get_notification(virtio_get_queue(&g.dev.parent_obj, 0)));
+    check_read(late);
+    g_assert_cmpstr(said->str, ==, "0101");
+    g_string_free(said, true);
+    said = NULL;
     guest_stop(&g);
 }
 
@@ -744,6 +763,7 @@ int main(int argc, char **argv)
     g_test_add_func("/virtio-blk/layout/write", test_any_layout_of_a_write);
     g_test_add_func("/virtio-blk/layout/header-is-read-once", test_header_is_read_once);
     g_test_add_func("/virtio-blk/broken/malformed", test_malformed);
+    g_test_add_func("/virtio-blk/queue/no-kicks", test_no_kicks_while_requests_are_taken);
     g_test_add_func("/virtio-blk/queue/late-request", test_late_request_needs_no_kick);
     g_test_add_func("/virtio-blk/queue/polling", test_notifications_stay_off_while_polling);
     g_test_add_func("/virtio-blk/queue/interrupts", test_interrupts_only_where_wanted);
