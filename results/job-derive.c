@@ -58,7 +58,8 @@ static void leave_out(Derivation *d, const char *line)
     }
 }
 
-/* Adds @line; one of qaio's takes the place of an earlier one. */
+/* Adds @line; one of qaio's takes the place of an earlier one. fio does not report flags that have
+ * no value, and whether a job ends by its time must be known. */
 static void add(GPtrArray *lines, const char *line)
 {
     for (guint i = 0; is_qaio_option(line) && i < lines->len; i++) {
@@ -67,7 +68,7 @@ static void add(GPtrArray *lines, const char *line)
             break;
         }
     }
-    g_ptr_array_add(lines, g_strdup(line));
+    g_ptr_array_add(lines, g_strdup(g_str_equal(line, "time_based") ? "time_based=1" : line));
 }
 
 static void derive_global(Derivation *d, const JobSection *from, JobSection *to)

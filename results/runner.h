@@ -28,4 +28,7 @@ typedef struct RunnerOptions {
  */
 gboolean runner_run(Suite *suite, const RunnerOptions *options, GError **error);
 
+#define RUNNER_ERROR (runner_error_quark())
+GQuark runner_error_quark(void);
+
 #endif

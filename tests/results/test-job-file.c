@@ -172,6 +172,13 @@ static void test_own_engine_stays(void)
                    "\n[global]\nioengine=io_uring\nhipri\n\n[x]\nioengine=io_uring\nfixedbufs=1\n");
 }
 
+static void test_time_based(void)
+{
+    assert_derived("[global]\ntime_based\n[x]\ntime_based=0\n[y]\ntime_based\n", "libaio", "", NULL,
+                   "\n[global]\ntime_based=1\n\n[x]\ntime_based=0\nioengine=libaio\n"
+                   "\n[y]\ntime_based=1\nioengine=libaio\n");
+}
+
 static void test_arm_and_case_win(void)
 {
     assert_derived(
@@ -312,6 +319,7 @@ int main(int argc, char **argv)
     g_test_add_func("/derive/engine", test_engine);
     g_test_add_func("/derive/own-engine-stays", test_own_engine_stays);
     g_test_add_func("/derive/arm-and-case-win", test_arm_and_case_win);
+    g_test_add_func("/derive/time-based", test_time_based);
     g_test_add_func("/derive/device", test_device);
     g_test_add_func("/derive/qaio-options", test_qaio_options);
     g_test_add_func("/derive/left-out", test_left_out);
