@@ -17,6 +17,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include "fio-options.h"
+#include "hosts.h"
 #include "json-fields.h"
 #include "untrusted-json.h"
 
@@ -184,7 +185,7 @@ static bool get_host(Reader *r, JsonObject *entry, char **host)
     if (!fields_string(&r->at, entry, "hostname", &name) || !add_count(r, entry, "port", &port)) {
         return false;
     }
-    *host = g_strdup_printf("%s:%" G_GUINT64_FORMAT, name, port);
+    *host = hosts_label(name, port);
     return true;
 }
 

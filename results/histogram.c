@@ -126,8 +126,7 @@ double histogram_mean(const Histogram *h)
 
 double histogram_quantile(const Histogram *h, double q)
 {
-    /* q times the count may be a hair more than the whole number that it is */
-    double rank = ceil(q * h->count * (1 - 1e-14));
+    double rank = ceil(q * h->count);
     guint64 below = 0;
     guint n;
     const HistogramBin *bins = histogram_bins(h, &n);

@@ -189,6 +189,14 @@ static void test_own_options(void)
     set(sample_of(suite, 1, 0), "bs", "8k");
     assert_reason(suite, 1, NULL);
 
+    suite = suite_new("s");
+    add_arm(suite, "a", "libaio", "userspace_reap=1");
+    add_arm(suite, "b", "libaio", NULL);
+    suite->rounds = 1;
+    set(g_ptr_array_index(add_run(suite, 0, 0)->samples, 0), "userspace_reap", "1");
+    add_run(suite, 1, 0);
+    assert_reason(suite, 1, NULL);
+
     suite = new_suite();
     set(sample_of(suite, 1, 0), "qaio_merge", "off");
     assert_reason(suite, 1, NULL);
