@@ -110,7 +110,9 @@ void stats_holm(double *p, guint n)
     for (guint i = 0; i < n; i++) {
         order[i] = &p[i];
     }
-    qsort(order, n, sizeof(*order), by_pointed_value);
+    if (n > 0) { /* qsort() takes no NULL */
+        qsort(order, n, sizeof(*order), by_pointed_value);
+    }
     for (guint i = 0; i < n; i++) {
         adjusted = MAX(adjusted, MIN(1, *order[i] * (n - i)));
         *order[i] = adjusted;
