@@ -15,6 +15,7 @@
 #include <glib/gstdio.h>
 #include "fio-json.h"
 #include "fio-run.h"
+#include "hosts.h"
 #include "interrupt.h"
 #include "plan.h"
 #include "progress.h"
@@ -29,6 +30,7 @@ typedef struct Runner {
     Suite *suite;
     const RunnerOptions *options;
     RunnerJobs *jobs;
+    Hosts *hosts; /* NULL: this machine */
     Progress *progress;
     guint64 device_size;
     guint *failures; /* in a row, of each arm of each case */
@@ -84,11 +86,12 @@ static void show_iops(const char *text, gsize length, gpointer opaque)
 static gboolean run_fio(const Runner *r, const RunnerJob *job, const char *path, Run *run,
                         GError **error)
 {
-    const char *const arguments[] = { job->path, NULL };
+    char *const here[] = { job->path, NULL };
+    g_auto(GStrv) there = r->hosts ? hosts_arguments(r->hosts, job->path) : NULL;
     FioRun fio = {
         .fio = r->options->fio,
         .environment = r->jobs->environment,
-        .options = arguments,
+        .options = (const char *const *)(there ? there : here),
         .output = path,
         .read_only = !job->writes && r->options->device,
         .limit = job->limit,
@@ -128,12 +131,15 @@ static void check_samples(Run *run)
     }
 }
 
-static void read_samples(Run *run, const char *path)
+static void read_samples(const Runner *r, Run *run, const char *path)
 {
     g_autoptr(GError) error = NULL;
 
     if (!run->problem && !fio_json_read_file(path, run->samples, &error)) {
         run->problem = g_strdup(error->message);
+    }
+    if (!run->problem && r->hosts) {
+        run->problem = hosts_problem(r->hosts, run->samples, path);
     }
     check_samples(run);
     if (run->problem) {
@@ -164,7 +170,7 @@ static void keep(Runner *r, Run *run, const char *path)
         r->suite->interrupted = true;
         return;
     }
-    read_samples(run, path);
+    read_samples(r, run, path);
     progress_done(r->progress, run->seconds);
     g_ptr_array_add(r->suite->runs, run);
 }
@@ -273,16 +279,36 @@ static gboolean run_plan(Runner *r, GError **error)
     return good;
 }
 
+/* What is made, counted or asked for here is not there. */
+static gboolean open_hosts(Runner *r, GError **error)
+{
+    const RunnerOptions *options = r->options;
+
+    if (!options->hosts) {
+        return TRUE;
+    }
+    if (options->device || options->count_syscalls) {
+        g_set_error(error, RUNNER_ERROR, 0, "--hosts and %s do not go together: %s",
+                    options->device ? "a device named here" : "counting system calls",
+                    options->device ? "the job files name it, as it is called there"
+                                    : "those of servers are not seen here");
+        return FALSE;
+    }
+    r->hosts = hosts_read(options->hosts, error);
+    return r->hosts && hosts_fit(r->suite, error);
+}
+
 gboolean runner_run(Suite *suite, const RunnerOptions *options, GError **error)
 {
     Runner r = { .suite = suite, .options = options };
     gboolean good;
 
     interrupt_catch();
-    r.jobs = runner_jobs_new(suite, options, error);
+    r.jobs = open_hosts(&r, error) ? runner_jobs_new(suite, options, error) : NULL;
     good = r.jobs && check_room(options->folder, error) &&
            runner_jobs_check(r.jobs, options, error) && run_plan(&r, error);
     runner_jobs_free(r.jobs);
+    hosts_free(r.hosts);
     if (!good && interrupt_count() > 0) {
         g_clear_error(error);
         suite->interrupted = true;
