@@ -73,7 +73,7 @@ static void bh_enqueue(QEMUBH *bh, unsigned new_flags)
 }
 
 /* For one that is scheduled as idle and has now become urgent. */
-static void bh_make_urgent(QEMUBH *bh)
+static QAIO_COLD void bh_make_urgent(QEMUBH *bh)
 {
     AioContext *ctx = bh->ctx;
 
@@ -236,7 +236,8 @@ QAIO_COLD int64_t aio_soonest_timeout(AioContext *ctx)
  *
  * Modelled in tests/model/notify.pml, with bottom halves and aio_poll()'s side: change both.
  */
-void aio_notify(AioContext *ctx)
+/* Apart, for most that is scheduled is scheduled at home. */
+QAIO_NOINLINE void aio_notify(AioContext *ctx)
 {
     /* The caller's work before notified; pairs with the barrier in aio_notify_accept(),
      * aio-posix.c. */

@@ -69,6 +69,7 @@ typedef struct VirtIOBlock {
     VirtIOBlkConf conf;
     BlockBackend *blk;
     BlockAcctStats *stats;
+    struct VirtIOBlockDataPlane *dataplane; /* virtio-blk-dataplane.c's; NULL: none */
 
     /* How the driver is told that something was pushed: virtio_notify() at first; a data plane has
      * virtio_notify_irqfd(), or something that gathers, here. It is called once for what completes
