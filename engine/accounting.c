@@ -35,7 +35,7 @@ static void close_account(struct qaio_request *r, bool failed)
     }
 }
 
-static enum fio_q_status accounted_queue(struct thread_data *td, struct io_u *io_u)
+enum fio_q_status qaio_accounted_queue(struct thread_data *td, struct io_u *io_u)
 {
     struct qaio_request *r = io_u->engine_data;
     BlockAcctType type = acct_type(io_u->ddir);
@@ -75,9 +75,6 @@ void qaio_start_accounting(struct qaio_data *qd)
     qd->acct = g_new(BlockAcctStats, 1);
     block_acct_init(qd->acct);
     sort_by_latency(qd->acct);
-
-    qd->hooks = g_memdup2(qd->path->hooks, sizeof(*qd->hooks));
-    qd->hooks->queue = accounted_queue;
     qd->complete = accounted_complete;
 }
 
@@ -87,5 +84,4 @@ void qaio_free_accounting(struct qaio_data *qd)
         block_acct_cleanup(qd->acct);
     }
     g_free(qd->acct);
-    g_free(qd->hooks);
 }

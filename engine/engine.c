@@ -34,6 +34,9 @@ struct io_u *qaio_event(struct thread_data *td, int event fio_unused)
 
 static const struct qaio_path_ops *qaio_path(const struct qaio_options *options)
 {
+    if (options->frontend == QAIO_FRONTEND_VIRTIO) {
+        return &qaio_virtio_path;
+    }
     switch (options->loop) {
     case QAIO_LOOP_MAIN_LOOP:
         return &qaio_main_loop_path;
@@ -118,7 +121,7 @@ int qaio_post_init(struct thread_data *td)
     if (qd->stats_fd >= 0) {
         qaio_start_accounting(qd);
     }
-    td->io_ops = qd->hooks ?: qd->path->hooks;
+    td->io_ops = qd->acct ? qd->path->accounted_hooks : qd->path->hooks;
     return 0;
 }
 

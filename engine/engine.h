@@ -46,6 +46,10 @@ struct qaio_data;
 struct qaio_path_ops {
     struct ioengine_ops *hooks; /* .queue, .commit and .getevents are the path's own */
 
+    /* The same with accounts: .queue is qaio_accounted_queue. A table of the module's, as hooks,
+     * for fio's main process looks into it, too, where a job's memory may be another's. */
+    struct ioengine_ops *accounted_hooks;
+
     /* Make what the requests need, td->o.iodepth of them. 0, or -errno with one line logged and
      * nothing left to undo. */
     int (*start)(struct qaio_data *qd);
@@ -65,7 +69,7 @@ struct qaio_path_ops {
 
     /* Take up @f, which fio has opened; close waits for its requests. NULL and *errp on failure. */
     void *(*open)(struct qaio_data *qd, struct fio_file *f, int open_flags, Error **errp);
-    void (*close)(void *file);
+    void (*close)(void *file, BdrvPaddingStats *padding); /* adds what was padded */
     BlockDriverState *(*bs)(void *file);
 
     /* For the statistics. allocations: how often memory for a request was not at hand. */
@@ -78,6 +82,10 @@ extern const struct qaio_path_ops qaio_blk_path;
 
 /* The same over main_loop_wait(): qaio_loop=main_loop. */
 extern const struct qaio_path_ops qaio_main_loop_path;
+
+/* A virtio-blk device before it all, served by the job's thread or by IOThreads:
+ * qaio_frontend=virtio. */
+extern const struct qaio_path_ops qaio_virtio_path;
 
 /* A callback per request and one io_submit() each, over select(): qaio_loop=select. */
 extern const struct qaio_path_ops qaio_early_path;
@@ -113,6 +121,8 @@ struct qaio_data {
     EarlyLoop *early_loop;
     EarlyBlock *early_block;
 
+    struct qaio_virtio *virtio; /* on virtio's path; see virtio-disk.h */
+
     /* Completed io_us on their way to fio; as many slots as io_us, rounded up to a power of two. */
     struct io_u **done;
     unsigned done_mask;
@@ -124,8 +134,7 @@ struct qaio_data {
     struct qaio_counters counters;
     int stats_fd; /* of qaio_stats; -1: not asked for */
 
-    BlockAcctStats *acct;       /* NULL: not asked for, as stats_fd */
-    struct ioengine_ops *hooks; /* the path's, with accounts; NULL: as acct */
+    BlockAcctStats *acct; /* NULL: not asked for, as stats_fd */
 };
 
 /* ---- fio's hooks that all paths share -------------------------------------------------------- */
@@ -144,6 +153,9 @@ int qaio_unlink_file(struct thread_data *td, struct fio_file *f);
 
 /* Close what fio has left open. */
 void qaio_close_files(struct qaio_data *qd);
+
+/* For the paths' close: what @bs padded, added to *@sum. */
+void qaio_add_padding(BdrvPaddingStats *sum, BlockDriverState *bs);
 
 /* fio's callback for qaio_driver: a job without files must have none from the first. */
 int qaio_driver_chosen(void *options, const char *value);
@@ -203,19 +215,47 @@ void qaio_stop_throttle(struct qaio_data *qd);
 /* ---- accounting ------------------------------------------------------------------------------ */
 
 /*
- * Keep accounts of the requests from now on: qd->acct, filled by hooks of the job's own, qd->hooks,
- * that stand before the path's, and by qd->complete. So a job without pays nothing for them.
+ * Keep accounts of the requests from now on: qd->acct, filled by the path's accounted_hooks and by
+ * qd->complete. So a job without pays nothing for them.
  */
 void qaio_start_accounting(struct qaio_data *qd);
 
+/* .queue of the accounted hooks: the path's own, and an account of it. */
+enum fio_q_status qaio_accounted_queue(struct thread_data *td, struct io_u *io_u);
+
 void qaio_free_accounting(struct qaio_data *qd);
 
-/* ---- statistics ------------------------------------------------------------------------------ */
+/* ---- loops and files --------------------------------------------------------------------------
+ */
 
 /* A main loop for the calling thread, and its AioContext; NULL and *errp on failure. And the end of
  * it. */
 AioContext *qaio_main_loop_new(struct qaio_data *qd, Error **errp);
 void qaio_main_loop_free(struct qaio_data *qd);
+
+/* The loop of the options, as qd->ctx, with nothing in it. 0, or -errno with one line logged. */
+int qaio_loop_new(struct qaio_data *qd);
+void qaio_loop_free(struct qaio_data *qd);
+
+/* The same with all that the job's requests need. stop: they and the files are gone. */
+int qaio_loop_start(struct qaio_data *qd);
+void qaio_loop_stop(struct qaio_data *qd);
+
+/* In the home thread of @ctx. Batches, workers and the way into the kernel, for @max_events
+ * requests, as the options say; 0, or -errno with one line logged. */
+int qaio_setup_context(struct qaio_data *qd, AioContext *ctx, unsigned max_events);
+
+/* The same thread: have coroutines and blocks at hand for @n requests more; how many were not at
+ * hand so far; what Linux AIO or io_uring did. qemu_coroutine_dec_pool_size() undoes the first. */
+void qaio_warm_up(AioContext *ctx, unsigned n);
+uint64_t qaio_context_allocations(AioContext *ctx);
+const AioStats *qaio_context_aio_stats(AioContext *ctx);
+
+/* @f in qd->ctx, as the options say. NULL and *errp on failure. */
+BlockBackend *qaio_open_backend(struct qaio_data *qd, struct fio_file *f, int open_flags,
+                                Error **errp);
+
+/* ---- statistics ------------------------------------------------------------------------------ */
 
 /* Open the file of qaio_stats, if that is set, so that a bad name shows before the job runs. 0 or
  * -errno. */

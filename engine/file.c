@@ -68,6 +68,8 @@ int qaio_unlink_file(struct thread_data *td, struct fio_file *f)
     return unlink(f->file_name) < 0 ? errno : 0;
 }
 
+#define VIRTIO_SECTOR 512u
+
 /* ---- whole blocks ---------------------------------------------------------------------------- */
 
 /* A direction in which the job's requests are no whole blocks of @align bytes; -1: there is none.
@@ -87,6 +89,32 @@ static int unaligned_ddir(struct thread_data *td, struct fio_file *f, uint32_t a
 }
 
 /*
+ * A virtual disk's requests are of whole sectors. What is less than a block of the device's under
+ * it has the rest of the block read and written, too, and only one device can see to it that nobody
+ * does the same next to it.
+ */
+static bool check_sectors(struct thread_data *td, struct fio_file *f, uint32_t align)
+{
+    struct qaio_data *qd = td->io_ops_data;
+    int ddir = unaligned_ddir(td, f, VIRTIO_SECTOR);
+
+    if (ddir >= 0) {
+        log_err("qaio: %s: block size %llu with qaio_frontend=virtio is not a multiple of %u, a "
+                "disk's sector\n",
+                f->file_name, td->o.min_bs[ddir], VIRTIO_SECTOR);
+        return false;
+    }
+    ddir = unaligned_ddir(td, f, align);
+    if (ddir >= 0 && qd->options->iothread > 1 && qd->options->queues > 1) {
+        log_err("qaio: %s: block size %llu is not a multiple of the device's %u: use bs=%u, or one "
+                "of qaio_iothread=1 and qaio_queues=1\n",
+                f->file_name, td->o.min_bs[ddir], align, align);
+        return false;
+    }
+    return true;
+}
+
+/*
  * With direct I/O the device decides what a block is. For less than that the block layer reads more
  * than it was asked for, and reads before it writes. That is another thing to measure, and so not
  * to be done unseen. The early path does not do it.
@@ -96,6 +124,9 @@ static bool check_blocks(struct thread_data *td, struct fio_file *f, uint32_t al
     struct qaio_data *qd = td->io_ops_data;
     int ddir = unaligned_ddir(td, f, align);
 
+    if (qd->path == &qaio_virtio_path && !check_sectors(td, f, align)) {
+        return false;
+    }
     if (ddir < 0) {
         return true;
     }
@@ -134,6 +165,20 @@ static int close_fd(struct thread_data *td, struct fio_file *f)
     return is_null(td) ? 0 : generic_close_file(td, f);
 }
 
+void qaio_add_padding(BdrvPaddingStats *sum, BlockDriverState *bs)
+{
+    const BdrvPaddingStats *padding = bdrv_get_padding_stats(bs);
+
+    sum->padded_reads += padding->padded_reads;
+    sum->rmw_writes += padding->rmw_writes;
+}
+
+/* Done with @file, which keeps some of the counters. */
+static void close_on_path(struct qaio_data *qd, void *file)
+{
+    qd->path->close(file, &qd->counters.padding);
+}
+
 /* What the path makes of @f, which is open. NULL, after one line in the log, if it cannot. */
 static void *open_on_path(struct thread_data *td, struct fio_file *f)
 {
@@ -148,7 +193,7 @@ static void *open_on_path(struct thread_data *td, struct fio_file *f)
         return NULL;
     }
     if (!check_blocks(td, f, bdrv_get_limits(qd->path->bs(file))->request_alignment)) {
-        qd->path->close(file);
+        close_on_path(qd, file);
         return NULL;
     }
     return file;
@@ -173,16 +218,6 @@ int qaio_open_file(struct thread_data *td, struct fio_file *f)
     FILE_SET_ENG_DATA(f, file);
     g_hash_table_add(((struct qaio_data *)td->io_ops_data)->files, file);
     return 0;
-}
-
-/* Done with @file, which keeps some of the counters. */
-static void close_on_path(struct qaio_data *qd, void *file)
-{
-    const BdrvPaddingStats *padding = bdrv_get_padding_stats(qd->path->bs(file));
-
-    qd->counters.padding.padded_reads += padding->padded_reads;
-    qd->counters.padding.rmw_writes += padding->rmw_writes;
-    qd->path->close(file);
 }
 
 int qaio_close_file(struct thread_data *td, struct fio_file *f)

@@ -3,12 +3,16 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "engine/engine.h"
+#include "engine/iothreads.h"
+#include "virtio/virtio.h"
 
 #define MAX_REQUESTS    65536
 #define MAX_POLL_NS     1000000000
 #define MAX_POLL_FACTOR 1000000
 #define MAX_THREADS     1024
 #define MAX_LATENCY_NS  1000000000000ull
+#define MAX_QUEUES      VIRTIO_QUEUE_MAX
+#define MAX_RESUME_MS   3600000
 
 #define QAIO_OPTION(n, field)                                                                      \
     .name = "qaio_" n, .off1 = offsetof(struct qaio_options, field), .category = FIO_OPT_C_ENGINE, \
@@ -29,7 +33,103 @@
         .type = FIO_OPT_INT, .def = "1", .minval = 1, .maxval = INT_MAX, .interval = 1, \
         .help = "How many seconds a burst may last"
 
+/* What is done about a failed request. */
+#define QAIO_ON_ERROR_VALUES                                                             \
+    {                                                                                    \
+        { .ival = "report", .oval = QAIO_ON_ERROR_REPORT, .help = "The request fails" }, \
+            { .ival = "ignore", .oval = QAIO_ON_ERROR_IGNORE, .help = "It succeeds" },   \
+            { .ival = "stop", .oval = QAIO_ON_ERROR_STOP, .help = "The device stops" },  \
+            { .ival = "enospc",                                                          \
+              .oval = QAIO_ON_ERROR_ENOSPC,                                              \
+              .help = "The device stops for a full disk; else the request fails" },      \
+    }
+
+/* In place of storing it, which leaves no trace of a 0. */
+static int poll_max_ns_chosen(void *data, long long *value)
+{
+    struct qaio_options *options = data;
+
+    options->poll_max_ns = *value;
+    options->poll_given = true;
+    return 0;
+}
+
 struct fio_option qaio_option_table[] = {
+    {
+        QAIO_OPTION("frontend", frontend),
+        .lname = "Front end",
+        .type = FIO_OPT_STR,
+        .help = "What fio's requests go to (default: blk)",
+        .posval = {
+            { .ival = "blk", .oval = QAIO_FRONTEND_BLK, .help = "The BlockBackend" },
+            { .ival = "virtio", .oval = QAIO_FRONTEND_VIRTIO,
+              .help = "A virtio-blk device, of which fio is the driver" },
+        },
+    },
+    {
+        QAIO_OPTION("iothread", iothread),
+        .lname = "IOThreads",
+        .type = FIO_OPT_INT,
+        .help = "How many IOThreads serve the virtual devices; 0: the job's own thread does",
+        .def = "0",
+        .minval = 0,
+        .maxval = QAIO_MAX_IOTHREADS,
+        .interval = 1,
+    },
+    {
+        QAIO_OPTION("queues", queues),
+        .lname = "Virtqueues",
+        .type = FIO_OPT_INT,
+        .help = "How many virtqueues each virtual device has",
+        .def = "1",
+        .minval = 1,
+        .maxval = MAX_QUEUES,
+        .interval = 1,
+    },
+    {
+        QAIO_OPTION("queue_size", queue_size),
+        .lname = "Size of a virtqueue",
+        .type = FIO_OPT_INT,
+        .help = "How many requests a virtqueue has room for: a power of two from 2 to 1024",
+        .def = "256",
+        .minval = VRING_SIZE_MIN,
+        .maxval = VRING_SIZE_MAX,
+        .interval = 1,
+    },
+    {
+        QAIO_OPTION("merge", merge),
+        .lname = "Merging",
+        .type = FIO_OPT_STR,
+        .help = "Whether the virtual device joins requests that lie side by side (default: on)",
+        .posval = {
+            { .ival = "on", .oval = QAIO_MERGE_ON, .help = "Up to 32 of a batch, as QEMU does" },
+            { .ival = "off", .oval = QAIO_MERGE_OFF, .help = "Each by itself" },
+        },
+    },
+    {
+        QAIO_OPTION("rerror", rerror),
+        .lname = "Failed reads",
+        .type = FIO_OPT_STR,
+        .help = "What the virtual device does about a read that fails (default: report)",
+        .posval = QAIO_ON_ERROR_VALUES,
+    },
+    {
+        QAIO_OPTION("werror", werror),
+        .lname = "Failed writes",
+        .type = FIO_OPT_STR,
+        .help = "What the virtual device does about a write that fails (default: enospc)",
+        .posval = QAIO_ON_ERROR_VALUES,
+    },
+    {
+        QAIO_OPTION("resume_ms", resume_ms),
+        .lname = "Resumption",
+        .type = FIO_OPT_INT,
+        .help = "When a device that stopped goes on, in milliseconds; 0: never, the job ends",
+        .def = "0",
+        .minval = 0,
+        .maxval = MAX_RESUME_MS,
+        .interval = 1,
+    },
     {
         QAIO_OPTION("loop", loop),
         .lname = "Event loop",
@@ -221,8 +321,9 @@ struct fio_option qaio_option_table[] = {
         QAIO_OPTION("poll_max_ns", poll_max_ns),
         .lname = "Busy polling",
         .type = FIO_OPT_INT,
-        .help = "How long the event loop may look for completions before it sleeps; 0: not at all",
-        .def = "0",
+        .cb = poll_max_ns_chosen,
+        .help = "How long the event loop may look for completions before it sleeps (default: 0, "
+                "not at all; 32768 for IOThreads)",
         .minval = 0,
         .maxval = MAX_POLL_NS,
         .interval = 1,
@@ -417,6 +518,76 @@ static const char *unfit_for_main_loop(const struct qaio_options *options)
     return NULL;
 }
 
+/* What belongs to the virtual device and is set without one; NULL if there is nothing. */
+static const char *virtio_only(const struct qaio_options *options)
+{
+    const struct {
+        bool given;
+        const char *name;
+    } options_of_it[] = {
+        { options->iothread != 0, "qaio_iothread" },       { options->queues != 1, "qaio_queues" },
+        { options->queue_size != 256, "qaio_queue_size" }, { options->merge != 0, "qaio_merge" },
+        { options->rerror != 0, "qaio_rerror" },           { options->werror != 0, "qaio_werror" },
+        { options->resume_ms != 0, "qaio_resume_ms" },
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(options_of_it); i++) {
+        if (options_of_it[i].given) {
+            return options_of_it[i].name;
+        }
+    }
+    return NULL;
+}
+
+/* What the virtual device cannot do, as the line that says so; NULL if there is nothing. */
+static const char *unfit_for_virtio(const struct qaio_data *qd)
+{
+    const struct qaio_options *options = qd->options;
+    const struct thread_options *o = &qd->td->o;
+
+    if (options->loop == QAIO_LOOP_SELECT) {
+        return "qaio_loop and qaio_coroutine left out: there was no such device then";
+    }
+    if (options->loop == QAIO_LOOP_MAIN_LOOP && options->iothread) {
+        return "qaio_loop left out: with qaio_iothread the job's thread only sleeps in it";
+    }
+    if (o->fill_device) {
+        return "fill_device left out, and size= set: a disk has a size";
+    }
+    if (o->read_iolog_chunked) {
+        return "read_iolog_chunked left out: the buffers must stay where the device knows them";
+    }
+    if (o->bs_unaligned) {
+        return "bs_unaligned left out: its requests are of whole sectors";
+    }
+    return NULL;
+}
+
+static int apply_frontend(struct qaio_data *qd)
+{
+    const struct qaio_options *options = qd->options;
+    const char *what;
+
+    if (options->frontend != QAIO_FRONTEND_VIRTIO) {
+        what = virtio_only(options);
+        if (what) {
+            log_err("qaio: %s needs qaio_frontend=virtio: set that, or leave %s out\n", what, what);
+        }
+        return what ? -EINVAL : 0;
+    }
+    what = unfit_for_virtio(qd);
+    if (what) {
+        log_err("qaio: qaio_frontend=virtio needs %s\n", what);
+        return -EINVAL;
+    }
+    if (!vring_size_valid(options->queue_size)) {
+        log_err("qaio: qaio_queue_size=%u is not a power of two from %d to %d\n",
+                options->queue_size, VRING_SIZE_MIN, VRING_SIZE_MAX);
+        return -EINVAL;
+    }
+    return 0;
+}
+
 static int apply_loop(struct qaio_data *qd)
 {
     const char *need = NULL;
@@ -489,6 +660,9 @@ static int check_ranges(const struct qaio_options *options)
               ?: check_long_range("qaio_throttle_iops_size", options->throttle_iops_size,
                                   THROTTLE_VALUE_MAX);
     ret = ret ?: check_range("qaio_thread_pool_min", options->thread_pool_min, 0, MAX_THREADS);
+    ret = ret ?: check_range("qaio_iothread", options->iothread, 0, QAIO_MAX_IOTHREADS);
+    ret = ret ?: check_range("qaio_queues", options->queues, 1, MAX_QUEUES);
+    ret = ret ?: check_range("qaio_resume_ms", options->resume_ms, 0, MAX_RESUME_MS);
     return ret ?: check_range("qaio_thread_pool_max", options->thread_pool_max, 1, MAX_THREADS);
 }
 
@@ -497,6 +671,7 @@ int qaio_apply_options(struct qaio_data *qd)
     int ret = check_ranges(qd->options);
 
     ret = ret ?: qaio_apply_throttle(qd);
+    ret = ret ?: apply_frontend(qd);
     ret = ret ?: apply_loop(qd);
     ret = ret ?: apply_driver(qd);
     ret = ret ?: apply_cache(qd);
@@ -504,15 +679,14 @@ int qaio_apply_options(struct qaio_data *qd)
     return ret || qd->options->coroutine == QAIO_COROUTINE_NONE ? ret : apply_coroutine(qd);
 }
 
-int qaio_apply_thread_pool(struct qaio_data *qd)
+int qaio_apply_thread_pool(const struct qaio_options *options, AioContext *ctx)
 {
-    const struct qaio_options *options = qd->options;
     Error *err = NULL;
 
     if (!options->thread_pool_min && options->thread_pool_max == THREAD_POOL_MAX_THREADS) {
         return 0; /* as it is; a job without workers needs no pool */
     }
-    if (thread_pool_set_params(aio_get_thread_pool(qd->ctx), options->thread_pool_min,
+    if (thread_pool_set_params(aio_get_thread_pool(ctx), options->thread_pool_min,
                                options->thread_pool_max, &err)) {
         return 0;
     }
@@ -522,7 +696,7 @@ int qaio_apply_thread_pool(struct qaio_data *qd)
     return -EINVAL;
 }
 
-int qaio_apply_fdmon(struct qaio_data *qd)
+int qaio_apply_fdmon(const struct qaio_options *options, AioContext *ctx)
 {
     static const struct {
         const char *name;
@@ -534,10 +708,10 @@ int qaio_apply_fdmon(struct qaio_data *qd)
         [QAIO_FDMON_EPOLL] = { "epoll", AIO_FDMON_EPOLL },
         [QAIO_FDMON_IO_URING] = { "io_uring", AIO_FDMON_IO_URING },
     };
-    unsigned fdmon = qd->options->fdmon;
+    unsigned fdmon = options->fdmon;
     Error *err = NULL;
 
-    if (aio_context_set_fdmon(qd->ctx, fdmons[fdmon].fdmon, &err)) {
+    if (aio_context_set_fdmon(ctx, fdmons[fdmon].fdmon, &err)) {
         return 0;
     }
     log_err("qaio: qaio_fdmon=%s: %s\n", fdmons[fdmon].name, error_get_pretty(err));

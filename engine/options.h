@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include "block/throttle.h"
+#include "loop/aio.h"
 
 /* 0 is "not given" throughout. */
 enum qaio_coroutine_kind {
@@ -69,6 +70,26 @@ enum qaio_fdmon {
     QAIO_FDMON_IO_URING,
 };
 
+enum qaio_frontend {
+    QAIO_FRONTEND_DEFAULT,
+    QAIO_FRONTEND_BLK,
+    QAIO_FRONTEND_VIRTIO,
+};
+
+enum qaio_merge {
+    QAIO_MERGE_DEFAULT,
+    QAIO_MERGE_ON,
+    QAIO_MERGE_OFF,
+};
+
+enum qaio_on_error {
+    QAIO_ON_ERROR_DEFAULT,
+    QAIO_ON_ERROR_REPORT,
+    QAIO_ON_ERROR_IGNORE,
+    QAIO_ON_ERROR_STOP,
+    QAIO_ON_ERROR_ENOSPC,
+};
+
 /* A limit of qaio_throttle_*: fio's numbers for a LeakyBucket. */
 struct qaio_limit {
     unsigned long long avg;
@@ -86,6 +107,7 @@ struct qaio_options {
     unsigned aio;
     unsigned cache;
     unsigned poll_max_ns;
+    unsigned poll_given; /* poll_max_ns is the user's */
     unsigned poll_grow;
     unsigned poll_shrink;
     unsigned fdmon;
@@ -98,6 +120,14 @@ struct qaio_options {
     struct qaio_limit throttle[BUCKETS_COUNT];
     unsigned long long throttle_iops_size;
     char *throttle_group;
+    unsigned frontend;
+    unsigned iothread;
+    unsigned queues;
+    unsigned queue_size;
+    unsigned merge;
+    unsigned rerror;
+    unsigned werror;
+    unsigned resume_ms;
     char *stats;
 };
 
@@ -117,11 +147,11 @@ static inline bool qaio_is_null(const struct qaio_options *options)
  */
 int qaio_apply_options(struct qaio_data *qd);
 
-/* Have the workers of qd->ctx be as many as qaio_thread_pool_* say. 0, or -EINVAL with one line
- * logged. */
-int qaio_apply_thread_pool(struct qaio_data *qd);
+/* Have the workers of @ctx be as many as qaio_thread_pool_* say. Its home thread. 0, or -EINVAL
+ * with one line logged. */
+int qaio_apply_thread_pool(const struct qaio_options *options, AioContext *ctx);
 
-/* Have qd->ctx, which is new, wait as qaio_fdmon says. 0, or -ENOTSUP with one line logged. */
-int qaio_apply_fdmon(struct qaio_data *qd);
+/* Have @ctx, which is new, wait as qaio_fdmon says. 0, or -ENOTSUP with one line logged. */
+int qaio_apply_fdmon(const struct qaio_options *options, AioContext *ctx);
 
 #endif

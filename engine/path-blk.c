@@ -308,114 +308,31 @@ static int qaio_main_loop_getevents(struct thread_data *td, unsigned int min, un
 
 static uint64_t qaio_blk_allocations(struct qaio_data *qd)
 {
-    CoroutinePoolStats coroutines;
-
-    qemu_coroutine_pool_stats(&coroutines);
-    return coroutines.created + blk_aio_misses(qd->ctx);
+    return qaio_context_allocations(qd->ctx);
 }
 
-/* Have a coroutine and a block at hand for every io_u, and one for a flush, before the clock runs.
- */
-static void qaio_warm_up(struct qaio_data *qd)
+/* Have the ways into the kernel tell of what it took. */
+static void watch_submissions(struct qaio_data *qd)
 {
-    unsigned n = qd->td->o.iodepth + 1;
-
-    blk_reserve(qd->ctx, n);
-    qemu_coroutine_inc_pool_size(n);
-    qemu_coroutine_pool_reserve(n);
-}
-
-static int qaio_start_laio(struct qaio_data *qd)
-{
-    unsigned max_events = qd->options->max_events;
-    Error *err = NULL;
-
-    qd->laio = aio_setup_linux_aio(qd->ctx, max_events, &err);
-    if (!qd->laio) {
-        log_err("qaio: qaio_max_events=%u: %s\n", max_events, error_get_pretty(err));
-        error_free(err);
-        return -EAGAIN;
+    qd->laio = aio_get_linux_aio(qd->ctx);
+    qd->luring = aio_get_linux_io_uring(qd->ctx);
+    if (qd->laio) {
+        laio_set_submitted_func(qd->laio, laio_submitted, qd);
     }
-    laio_set_submitted_func(qd->laio, laio_submitted, qd);
-    laio_set_defer(qd->laio, qd->options->defer != QAIO_DEFER_OFF);
-    return 0;
-}
-
-static bool uses_main_loop(const struct qaio_data *qd)
-{
-    return qd->options->loop == QAIO_LOOP_MAIN_LOOP;
-}
-
-static int qaio_start_luring(struct qaio_data *qd)
-{
-    Error *err = NULL;
-
-    qd->luring = aio_setup_linux_io_uring(qd->ctx, qd->options->max_events, &err);
-    if (!qd->luring) {
-        log_err("qaio: qaio_aio=io_uring: %s\n", error_get_pretty(err));
-        error_free(err);
-        return -ENOSYS;
+    if (qd->luring) {
+        luring_set_submitted_func(qd->luring, luring_submitted, qd);
     }
-    luring_set_submitted_func(qd->luring, luring_submitted, qd);
-    luring_set_defer(qd->luring, qd->options->defer != QAIO_DEFER_OFF);
-    return 0;
 }
 
-/* The way into the kernel, where there is one besides the workers. */
-static int qaio_start_aio(struct qaio_data *qd)
-{
-    if (qaio_is_null(qd->options)) {
-        return 0;
-    }
-    if (qd->open_flags & BDRV_O_NATIVE_AIO) {
-        return qaio_start_laio(qd);
-    }
-    return qd->open_flags & BDRV_O_IO_URING ? qaio_start_luring(qd) : 0;
-}
-
-static void qaio_free_loop(struct qaio_data *qd)
-{
-    if (uses_main_loop(qd)) {
-        qaio_main_loop_free(qd);
-        return;
-    }
-    qemu_set_current_aio_context(NULL);
-    aio_context_unref(qd->ctx);
-}
-
-/* The job's event loop, with linux-aio if the job uses it. */
 static int qaio_blk_start(struct qaio_data *qd)
 {
-    Error *err = NULL;
-    int ret;
+    int ret = qaio_loop_start(qd);
 
-    qd->ctx = uses_main_loop(qd) ? qaio_main_loop_new(qd, &err) : aio_context_new(&err);
-    if (!qd->ctx) {
-        log_err("qaio: %s\n", error_get_pretty(err));
-        error_free(err);
-        return -EMFILE;
-    }
-    qemu_set_current_aio_context(qd->ctx);
-    aio_context_set_aio_params(qd->ctx, qd->options->max_batch);
-    aio_context_set_poll_params(qd->ctx, qd->options->poll_max_ns, qd->options->poll_grow,
-                                qd->options->poll_shrink, &error_abort);
-    ret = qaio_apply_fdmon(qd);
-    ret = ret ?: qaio_apply_thread_pool(qd);
-    ret = ret ?: qaio_start_aio(qd);
-    ret = ret ?: qaio_start_throttle(qd);
     if (ret < 0) {
-        qaio_free_loop(qd);
         return ret;
     }
-    qaio_warm_up(qd);
+    watch_submissions(qd);
     return 0;
-}
-
-static void qaio_blk_stop(struct qaio_data *qd)
-{
-    qaio_stop_throttle(qd);
-    qemu_coroutine_dec_pool_size(qd->td->o.iodepth + 1);
-    qaio_free_loop(qd);
 }
 
 static void qaio_blk_drain(struct qaio_data *qd)
@@ -427,48 +344,15 @@ static void qaio_blk_drain(struct qaio_data *qd)
 
 static const AioStats *qaio_blk_aio_stats(struct qaio_data *qd)
 {
-    static const AioStats none;
-
-    if (qd->luring) {
-        return luring_get_stats(qd->luring);
-    }
-    return qd->laio ? laio_get_stats(qd->laio) : &none;
-}
-
-/* A null node is of the size that fio has settled on for @f. */
-static BlockDriverState *open_node(struct qaio_data *qd, struct fio_file *f, int open_flags,
-                                   Error **errp)
-{
-    static BlockDriver *const drivers[] = {
-        [QAIO_DRIVER_FILE] = &bdrv_file,
-        [QAIO_DRIVER_HOST_DEVICE] = &bdrv_host_device,
-        [QAIO_DRIVER_NULL_CO] = &bdrv_null_co,
-        [QAIO_DRIVER_NULL_AIO] = &bdrv_null_aio,
-    };
-    BlockdevOptions options = {
-        .filename = f->file_name,
-        .fd = f->fd,
-        .size = f->file_offset + f->io_size,
-        .latency_ns = qd->options->latency_ns,
-        .read_zeroes = qd->options->read_zeroes,
-    };
-
-    return bdrv_open(drivers[qd->options->driver], &options, open_flags, qd->ctx, errp);
+    return qaio_context_aio_stats(qd->ctx);
 }
 
 static void *qaio_blk_open(struct qaio_data *qd, struct fio_file *f, int open_flags, Error **errp)
 {
-    BlockDriverState *bs = open_node(qd, f, open_flags, errp);
-    BlockBackend *blk;
+    BlockBackend *blk = qaio_open_backend(qd, f, open_flags, errp);
 
-    if (!bs) {
-        return NULL;
-    }
-    blk = blk_new_with_bs(bs);
-    blk_set_enable_write_cache(blk, !qd->write_through);
-    blk_set_allow_write_beyond_eof(blk, f->filetype == FIO_TYPE_FILE);
-    if (qd->throttled) {
-        blk_io_limits_enable(blk, throttle_group_get_name(&qd->throttle));
+    if (blk) {
+        blk_set_allow_write_beyond_eof(blk, f->filetype == FIO_TYPE_FILE);
     }
     return blk;
 }
@@ -478,8 +362,10 @@ static BlockDriverState *qaio_blk_bs(void *file)
     return blk_bs(file);
 }
 
-static void qaio_blk_close(void *file)
+static void qaio_blk_close(void *file, BdrvPaddingStats *padding)
 {
+    blk_drain(file);
+    qaio_add_padding(padding, blk_bs(file));
     blk_unref(file);
 }
 
@@ -490,13 +376,22 @@ static struct ioengine_ops blk_hooks = {
     .getevents = qaio_blk_getevents,
 };
 
+static struct ioengine_ops blk_accounted_hooks = {
+    QAIO_COMMON_HOOKS,
+    .queue = qaio_accounted_queue,
+    .commit = qaio_blk_commit,
+    .getevents = qaio_blk_getevents,
+};
+
 #define BLK_PATH_FUNCTIONS                                                       \
-    .start = qaio_blk_start, .stop = qaio_blk_stop, .drain = qaio_blk_drain,     \
+    .start = qaio_blk_start, .stop = qaio_loop_stop, .drain = qaio_blk_drain,    \
     .complete = qaio_complete, .submit = qaio_submit, .open = qaio_blk_open,     \
     .close = qaio_blk_close, .bs = qaio_blk_bs, .aio_stats = qaio_blk_aio_stats, \
     .allocations = qaio_blk_allocations
 
-const struct qaio_path_ops qaio_blk_path = { .hooks = &blk_hooks, BLK_PATH_FUNCTIONS };
+const struct qaio_path_ops qaio_blk_path = { .hooks = &blk_hooks,
+                                             .accounted_hooks = &blk_accounted_hooks,
+                                             BLK_PATH_FUNCTIONS };
 
 static struct ioengine_ops main_loop_hooks = {
     QAIO_COMMON_HOOKS,
@@ -505,4 +400,13 @@ static struct ioengine_ops main_loop_hooks = {
     .getevents = qaio_main_loop_getevents,
 };
 
-const struct qaio_path_ops qaio_main_loop_path = { .hooks = &main_loop_hooks, BLK_PATH_FUNCTIONS };
+static struct ioengine_ops main_loop_accounted_hooks = {
+    QAIO_COMMON_HOOKS,
+    .queue = qaio_accounted_queue,
+    .commit = qaio_blk_commit,
+    .getevents = qaio_main_loop_getevents,
+};
+
+const struct qaio_path_ops qaio_main_loop_path = { .hooks = &main_loop_hooks,
+                                                   .accounted_hooks = &main_loop_accounted_hooks,
+                                                   BLK_PATH_FUNCTIONS };

@@ -170,7 +170,7 @@ static void *early_open(struct qaio_data *qd, struct fio_file *f, int open_flags
                               f->filetype == FIO_TYPE_FILE, qd->write_through, errp);
 }
 
-static void early_close(void *file)
+static void early_close(void *file, BdrvPaddingStats *padding fio_unused)
 {
     early_bdrv_close(file);
 }
@@ -197,8 +197,16 @@ static struct ioengine_ops early_hooks = {
     .getevents = early_getevents,
 };
 
+static struct ioengine_ops early_accounted_hooks = {
+    QAIO_COMMON_HOOKS,
+    .queue = qaio_accounted_queue,
+    .commit = early_commit,
+    .getevents = early_getevents,
+};
+
 const struct qaio_path_ops qaio_early_path = {
     .hooks = &early_hooks,
+    .accounted_hooks = &early_accounted_hooks,
     .start = early_start_loop,
     .stop = early_stop_loop,
     .drain = early_drain,

@@ -5,7 +5,7 @@
  * The line is put together in memory and appended by one write, so that the lines of jobs that end
  * together do not mix.
  */
-#include "engine/engine.h"
+#include "engine/virtio-disk.h"
 
 #define ULL(x) ((unsigned long long)(x))
 
@@ -131,6 +131,28 @@ static void add_accounts(GString *out, const BlockAcctStats *acct)
     g_string_append(out, "},");
 }
 
+static void add_iothreads(GString *out, const struct qaio_virtio *v)
+{
+    g_string_append(out, "\"iothreads\":[");
+    for (unsigned i = 0; i < v->niothreads; i++) {
+        g_string_append_printf(out, "%s{\"index\":%u,\"cpu_ns\":%llu}", i ? "," : "", i,
+                               ULL(qaio_iothread_cpu_ns(&v->iothreads[i])));
+    }
+    g_string_append(out, "]");
+}
+
+/* What the devices joined is in the accounts. */
+static void add_virtio(GString *out, const struct qaio_virtio *v)
+{
+    g_string_append(out, "\"virtio\":{");
+    add_number(out, "kicks", v->kicks);
+    add_number(out, "interrupts", v->interrupts);
+    add_number(out, "stops", v->stops);
+    add_number(out, "cpu_ns", virtio_job_cpu_ns(v));
+    add_iothreads(out, v);
+    g_string_append(out, "},");
+}
+
 static GString *format_stats(struct qaio_data *qd)
 {
     GString *out = g_string_new("{");
@@ -144,6 +166,9 @@ static GString *format_stats(struct qaio_data *qd)
     add_aio(out, qd->path->aio_stats(qd));
     add_memory(out, qd);
     add_accounts(out, qd->acct);
+    if (qd->virtio) {
+        add_virtio(out, qd->virtio);
+    }
 
     g_string_truncate(out, out->len - 1); /* the last comma */
     return g_string_append(out, "}\n");

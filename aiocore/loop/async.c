@@ -236,8 +236,7 @@ QAIO_COLD int64_t aio_soonest_timeout(AioContext *ctx)
  *
  * Modelled in tests/model/notify.pml, with bottom halves and aio_poll()'s side: change both.
  */
-/* Apart, for most that is scheduled is scheduled at home. */
-QAIO_NOINLINE void aio_notify(AioContext *ctx)
+void aio_notify(AioContext *ctx)
 {
     /* The caller's work before notified; pairs with the barrier in aio_notify_accept(),
      * aio-posix.c. */

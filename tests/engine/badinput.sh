@@ -5,7 +5,7 @@
 # timeout: 180
 . "$(dirname "$0")/lib.sh"
 
-plan 62
+plan 78
 fio_limit=10
 target ext 8 || skip_all "$why"
 file=$target
@@ -76,13 +76,33 @@ if is_qaio; then
         --qaio_throttle_iops=5; do
         refused "qaio_loop=select with $option" '^qaio: (qaio_loop=select needs|qaio_coroutine)' "${early[@]}" $option
     done
+    virtio=("${base[@]}" --direct=1 --qaio_frontend=virtio)
+    refused 'qaio_frontend=bogus' 'bogus|qaio_frontend' "${base[@]}" --qaio_frontend=bogus
+    for option in --qaio_iothread=1 --qaio_queues=2 --qaio_queue_size=64 --qaio_merge=on --qaio_rerror=stop \
+        --qaio_werror=report --qaio_resume_ms=5; do
+        name=${option%=*}
+        refused "$option without virtio" "^qaio: ${name#--} needs qaio_frontend=virtio" "${base[@]}" $option
+    done
+    refused 'qaio_queue_size=48' '^qaio: qaio_queue_size=48 is not a power of two' "${virtio[@]}" --qaio_queue_size=48
+    refused 'qaio_queues=65' 'qaio_queues.*max value' "${virtio[@]}" --qaio_queues=65
+    refused 'qaio_iothread=-1' 'qaio_iothread.*(min|max) value|out of range' "${virtio[@]}" --qaio_iothread=-1
+    refused 'virtio on the loop before AioContext' '^qaio: qaio_frontend=virtio needs qaio_loop' "${virtio[@]}" \
+        --qaio_loop=select --qaio_coroutine=none
+    refused 'an IOThread and the main loop' '^qaio: qaio_frontend=virtio needs qaio_loop' "${virtio[@]}" --qaio_iothread=1 \
+        --qaio_loop=main_loop
+    refused 'virtio with fill_device' '^qaio: qaio_frontend=virtio needs fill_device left out' "${virtio[@]}" --rw=write \
+        --fill_device=1
+    refused 'virtio without whole sectors' '^qaio: .*block size 100 .*not a multiple of 512' "${virtio[@]}" --direct=0 \
+        --bs=100
+    refused 'virtio with a file that cannot have its size' '^qaio: .*cannot be made .* long' --direct=1 \
+        --qaio_frontend=virtio --filename="$T/huge" --size=8000p --bs=4k --rw=write --fallocate=none
     # Told before the run, not after an hour of it.
     long=(--time_based --runtime=60)
     refused 'qaio_stats in a folder that is not there' '^qaio: .*no-such-folder' "${base[@]}" --direct=1 "${long[@]}" \
         --qaio_stats=/no-such-folder/stats
     refused 'qaio_stats on a folder' "^qaio: .*$T" "${base[@]}" --direct=1 "${long[@]}" --qaio_stats="$T"
 else
-    skip 'options' "only qaio's" 44
+    skip 'options' "only qaio's" 60
 fi
 
 # --- Files

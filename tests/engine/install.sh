@@ -5,10 +5,11 @@
 . "$(dirname "$0")/lib.sh"
 
 is_qaio || skip_all "only qaio's"
-plan 26
+plan 34
 options='qaio_loop qaio_coroutine qaio_max_events qaio_max_batch qaio_defer qaio_aio qaio_cache qaio_poll_max_ns qaio_poll_grow qaio_poll_shrink qaio_fdmon
     qaio_stats qaio_driver qaio_latency_ns qaio_read_zeroes qaio_trim qaio_thread_pool_min qaio_thread_pool_max
-    qaio_throttle_iops_size qaio_throttle_group'
+    qaio_throttle_iops_size qaio_throttle_group qaio_frontend qaio_iothread qaio_queues qaio_queue_size qaio_merge
+    qaio_rerror qaio_werror qaio_resume_ms'
 # Each of these has a _max and a _max_length.
 limits='qaio_throttle_iops qaio_throttle_iops_read qaio_throttle_iops_write qaio_throttle_bps qaio_throttle_bps_read
     qaio_throttle_bps_write'

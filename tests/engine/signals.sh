@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 . "$(dirname "$0")/lib.sh"
 
-plan 11
+plan 13
 target loop512 16 || target ext 16 || skip_all "$why"
 base=(--filename="$target" --direct=1 --size=16m --bs=4k --time_based --runtime=25)
 
@@ -25,7 +25,7 @@ for signal in INT TERM; do
     theirs=$rc
     for options in '--rw=randread --iodepth=16' '--rw=randwrite --iodepth=128 --numjobs=4' \
         '--rw=randrw --iodepth=32 --thread=1' '--rw=randread --iodepth=1024 --iodepth_batch=64 --thread=1 --numjobs=2' \
-        '--rw=randread --iodepth=4 --rate_iops=10'; do
+        '--rw=randread --iodepth=4 --rate_iops=10' "--rw=randread --iodepth=4 $(is_qaio && echo --qaio_stats=stats)"; do
         interrupted $signal $options
         no_crash && [ "$rc" = "$theirs" ] && [ "$took" -le $((1000 * ${QAIO_TIMEOUT_FACTOR:-1})) ] &&
             is_so '[.jobs[] | .read.total_ios + .write.total_ios] | length > 0 and all(. > 0)' &&
