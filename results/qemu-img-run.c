@@ -60,31 +60,36 @@ static char *problem_of(const Process *process, double seconds)
     return seconds < 0 ? g_strdup("qemu-img: it does not say how long it took") : NULL;
 }
 
-static gboolean bench(const QemuImgJob *job, const char *program, char *const *environment,
-                      double limit, guint64 count, Bench *result, GError **error)
+/* The command line for @count requests; the caller frees it. */
+static char **command_line(const QemuImgJob *job, const char *program, const char *const *before,
+                           guint64 count)
 {
-    g_autofree char *c = g_strdup_printf("%" G_GUINT64_FORMAT, count);
-    g_autofree char *d = g_strdup_printf("%" G_GUINT64_FORMAT, job->depth);
-    g_autofree char *s = g_strdup_printf("%" G_GUINT64_FORMAT, job->bs);
-    const char *const argv[] = { program,
-                                 "bench",
-                                 "-c",
-                                 c,
-                                 "-d",
-                                 d,
-                                 "-s",
-                                 s,
-                                 "-i",
-                                 job->aio,
-                                 "-t",
-                                 job->cache,
-                                 "--image-opts",
-                                 job->image,
-                                 job->write ? "-w" : NULL,
-                                 NULL };
+    GPtrArray *argv = g_ptr_array_new();
+    const char *const fixed[] = {
+        "-i", job->aio, "-t", job->cache, "--image-opts", job->image, job->write ? "-w" : NULL, NULL
+    };
+
+    for (; before && *before; before++) {
+        g_ptr_array_add(argv, g_strdup(*before));
+    }
+    g_ptr_array_add(argv, g_strdup(program));
+    g_ptr_array_add(argv, g_strdup("bench"));
+    g_ptr_array_add(argv, g_strdup_printf("-c%" G_GUINT64_FORMAT, count));
+    g_ptr_array_add(argv, g_strdup_printf("-d%" G_GUINT64_FORMAT, job->depth));
+    g_ptr_array_add(argv, g_strdup_printf("-s%" G_GUINT64_FORMAT, job->bs));
+    for (const char *const *word = fixed; *word; word++) {
+        g_ptr_array_add(argv, g_strdup(*word));
+    }
+    g_ptr_array_add(argv, NULL);
+    return (char **)g_ptr_array_free(argv, FALSE);
+}
+
+static gboolean run_command(char *const *argv, char *const *environment, double limit,
+                            Bench *result, GError **error)
+{
     GString *text = g_string_new(NULL);
     Process process = {
-        .argv = argv,
+        .argv = (const char *const *)argv,
         .environment = environment,
         .limit = limit,
         .output = append,
@@ -92,7 +97,7 @@ static gboolean bench(const QemuImgJob *job, const char *program, char *const *e
     };
 
     if (!process_run(&process, error)) {
-        g_prefix_error(error, "cannot run %s (Debian: apt-get install qemu-utils): ", program);
+        g_prefix_error(error, "cannot run %s (Debian: apt-get install qemu-utils): ", argv[0]);
         g_string_free(text, TRUE);
         return FALSE;
     }
@@ -104,6 +109,26 @@ static gboolean bench(const QemuImgJob *job, const char *program, char *const *e
     g_free(process.errors);
     g_string_free(text, TRUE);
     return TRUE;
+}
+
+static gboolean bench(const QemuImgJob *job, const char *program, char *const *environment,
+                      double limit, guint64 count, Bench *result, GError **error)
+{
+    g_auto(GStrv) argv = command_line(job, program, NULL, count);
+
+    return run_command(argv, environment, limit, result, error);
+}
+
+gboolean qemu_img_run_by(const QemuImgJob *job, const char *program, const char *const *before,
+                         char *const *environment, double limit, guint64 count, char **problem,
+                         GError **error)
+{
+    g_auto(GStrv) argv = command_line(job, program, before, count);
+    Bench result = { .problem = NULL };
+    gboolean good = run_command(argv, environment, limit, &result, error);
+
+    *problem = result.problem;
+    return good;
 }
 
 /* --- Its result */

@@ -40,6 +40,11 @@ gboolean qemu_img_check(const char *program, GError **error);
 gboolean qemu_img_run(QemuImgJob *job, const char *program, char *const *environment, double limit,
                       const char *path, Run *run, GError **error);
 
+/* Runs @count requests by the command @before ("strace", ..., NULL), for what that finds out. */
+gboolean qemu_img_run_by(const QemuImgJob *job, const char *program, const char *const *before,
+                         char *const *environment, double limit, guint64 count, char **problem,
+                         GError **error);
+
 #define QEMU_IMG_ERROR (qemu_img_error_quark())
 GQuark qemu_img_error_quark(void);
 

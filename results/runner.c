@@ -20,6 +20,7 @@
 #include "plan.h"
 #include "progress.h"
 #include "runner-jobs.h"
+#include "syscalls.h"
 #include "target.h"
 
 G_DEFINE_QUARK(qaio - runner - error, runner_error)
@@ -244,7 +245,9 @@ static gboolean all_runs(Runner *r, const PlannedRun *plan, guint n, GError **er
         g_set_error(error, RUNNER_ERROR, 0, "every run failed: %s", first->problem);
         return FALSE;
     }
-    return can_go_on(r, error);
+    return can_go_on(r, error) &&
+           (!r->options->count_syscalls ||
+            syscalls_count(r->suite, r->jobs, r->options, r->progress, error));
 }
 
 /* Seconds of a run on average; 0 when one of them does not tell. */

@@ -16,7 +16,7 @@ typedef struct RunnerOptions {
     const char *folder; /* where raw outputs go, as runs/NNNN-CASE-ARM.json */
     bool quiet;
     const char *hosts;   /* file of fio servers, or NULL */
-    bool count_syscalls; /* one more run of each arm of each case, under strace, for syscalls.h */
+    bool count_syscalls; /* one more run of each arm of each case, under strace (syscalls.h) */
     guint patience;      /* seconds that a run may take beyond what its job says; 0: 60 */
 } RunnerOptions;
 

@@ -7,6 +7,7 @@
 #include "interrupt.h"
 #include "progress.h"
 #include "runner.h"
+#include "syscalls.h"
 #include "target.h"
 #include <errno.h>
 #include <math.h>
@@ -653,6 +654,7 @@ static void test_real_qemu_img(void)
     g_ptr_array_remove_index(suite->cases, 0);
     g_ptr_array_add(suite->cases, case_new("sequential.fio"));
     o.fio = fio;
+    o.count_syscalls = true;
     run(suite, &o);
     assert_measured(suite, 4);
     a = run_sample(suite_run(suite, 0, 0, 0), "read", NULL);
@@ -661,6 +663,54 @@ static void test_real_qemu_img(void)
     g_assert_cmpuint(a->bytes, ==, b->bytes);
     g_assert_cmpstr(g_hash_table_lookup(b->options, "ioengine"), ==, "qemu-img");
     g_assert_true(isnan(b->value[METRIC_LAT_MEAN]));
+    g_assert_false(b->value[METRIC_SYSCALLS] < 0.5);
+    suite_free(suite);
+}
+
+static void test_syscalls_table(void)
+{
+    g_assert_cmpint(syscalls_parse("% time     seconds  usecs/call     calls    errors syscall\n"
+                                   "------ ----------- ----------- --------- --------- -------\n"
+                                   " 90.00    0.010000           3      1000           read\n"
+                                   "------ ----------- ----------- --------- --------- -------\n"
+                                   "100.00    0.012345           3      4321        12 total\n"),
+                    ==, 4321);
+    g_assert_cmpint(syscalls_parse("100.00    0.012345           3      4321 total"), ==, 4321);
+    g_assert_cmpint(syscalls_parse(""), ==, -1);
+    g_assert_cmpint(syscalls_parse("a total"), ==, -1);
+}
+
+/* psync makes one call for each request, libaio at least two. */
+static void test_real_syscalls(void)
+{
+    RunnerOptions o = options();
+    g_autofree char *fio = real_fio(), *strace = g_find_program_in_path("strace");
+    const char *preload = g_getenv("QAIO_PRELOAD");
+    Suite *suite = suite_of("psync", "libaio");
+    double psync, libaio;
+
+    if (!fio || !strace || (preload && *preload)) {
+        g_test_skip("no fio, or no strace, or a sanitizer's calls would be counted");
+        return;
+    }
+    g_ptr_array_remove_index(suite->cases, 0);
+    g_ptr_array_add(suite->cases, case_new("sequential.fio"));
+    o.fio = fio;
+    o.count_syscalls = true;
+    run(suite, &o);
+    assert_measured(suite, 4);
+    psync = run_sample(suite_run(suite, 0, 0, 0), "read", NULL)->value[METRIC_SYSCALLS];
+    libaio = run_sample(suite_run(suite, 1, 0, 0), "read", NULL)->value[METRIC_SYSCALLS];
+    g_test_message("%g %g", psync, libaio);
+    if (isnan(psync)) {
+        g_test_skip("strace may not trace here");
+    } else {
+        g_assert_cmpfloat(psync, >, 0.8);
+        g_assert_cmpfloat(psync, <, 1.4);
+        g_assert_cmpfloat(libaio, >, 1.4);
+    }
+    g_assert_true(
+        isnan(run_sample(suite_run(suite, 0, 0, 1), "read", NULL)->value[METRIC_SYSCALLS]));
     suite_free(suite);
 }
 
@@ -749,6 +799,8 @@ int main(int argc, char **argv)
     g_test_add_func("/real/fio/no-engine", test_real_fio_no_engine);
     g_test_add_func("/real/fio/bad-option", test_real_fio_bad_option);
     g_test_add_func("/real/fio/own-file", test_real_fio_own_file);
+    g_test_add_func("/syscalls/table", test_syscalls_table);
+    g_test_add_func("/real/syscalls", test_real_syscalls);
     g_test_add_func("/real/qemu-img", test_real_qemu_img);
     g_test_add_func("/real/qemu-img/cannot", test_real_qemu_img_cannot);
     status = g_test_run();
