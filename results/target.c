@@ -154,7 +154,7 @@ static gboolean attach(Target *target, int control, int memory, GError **error)
 /* A kernel that has no direct I/O on memory (before 6.6) goes by the page cache without a word. */
 static gboolean check_direct(const Target *target, GError **error)
 {
-    struct loop_info64 info;
+    struct loop_info64 info = { .lo_number = 0 };
 
     if (ioctl(target->fd, LOOP_GET_STATUS64, &info) < 0) {
         return fail(error, target->path);
