@@ -1,6 +1,7 @@
 /* A guest with a virtio-blk disk, whose device is over memdrv.h: what the tests of virtio-blk
  * share. SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/osdep.h"
+#include <sys/mman.h>
 #include "guest.h"
 #include "util.h"
 
@@ -65,6 +66,15 @@ static void make_queues(Guest *g, const VirtIOBlkConf *conf)
     }
 }
 
+/* Costs what is used of it. */
+static uint8_t *map_memory(void)
+{
+    void *p = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    g_assert_true(p != MAP_FAILED);
+    return p;
+}
+
 void guest_start(Guest *g, int64_t size, const VirtIOBlkConf *conf, const BlockLimits *bl)
 {
     VirtIOBlkConf c = *conf;
@@ -78,7 +88,7 @@ void guest_start(Guest *g, int64_t size, const VirtIOBlkConf *conf, const BlockL
     c.opaque = g;
     virtio_blk_device_realize(&g->dev, &c, &error_abort);
     g->dev.parent_obj.notify = on_notify;
-    g->memory = g_malloc(MEMORY_BYTES);
+    g->memory = map_memory();
     virtio_add_memory_region(&g->dev.parent_obj, g->memory, MEMORY_BYTES);
     make_queues(g, conf);
     start_driver(g);
@@ -104,7 +114,7 @@ void guest_stop(Guest *g)
     blk_unref(g->blk);
     memdrv_cleanup(&g->m);
     g_ptr_array_free(g->requests, true);
-    g_free(g->memory);
+    munmap(g->memory, MEMORY_BYTES);
     test_context_free(g->ctx);
 }
 

@@ -253,6 +253,35 @@ static void test_joined(void)
     guest_stop(&g);
 }
 
+/* What was joined once need not be the next time. */
+static void test_joined_then_apart(void)
+{
+    Guest g;
+    GuestReq *r[4];
+
+    guest_start_default(&g);
+    blk_set_on_error(g.blk, STOP, STOP);
+    for (int i = 0; i < 4; i++) {
+        r[i] = add(&g, 0, VIRTIO_BLK_T_IN, i);
+    }
+    guest_kick(&g, 0);
+    check_waiting(&g, "0");
+    fail_all(&g, -EIO);
+    guest_run(&g);
+    fail_all(&g, 0);
+    g.m.bs->bl.max_iov = 1;
+    virtio_blk_resume(&g.dev);
+    check_waiting(&g, "0 1 2 3");
+    memdrv_run(&g.m, 0);
+    guest_reap(&g);
+    g_assert_cmpuint(g.n_done, ==, 1);
+    guest_run(&g);
+    for (int i = 0; i < 4; i++) {
+        guest_check(r[i], VIRTIO_BLK_S_OK);
+    }
+    guest_stop(&g);
+}
+
 /* A header that shares a buffer with the data is cut off once, not once more for each try. */
 static void test_any_layout_is_tried_again(void)
 {
@@ -407,6 +436,7 @@ int main(int argc, char **argv)
     g_test_add_func("/virtio-blk-errors/stop/order-is-kept", test_order_is_kept);
     g_test_add_func("/virtio-blk-errors/stop/stops-again", test_stops_again);
     g_test_add_func("/virtio-blk-errors/stop/joined", test_joined);
+    g_test_add_func("/virtio-blk-errors/stop/joined-then-apart", test_joined_then_apart);
     g_test_add_func("/virtio-blk-errors/stop/any-layout", test_any_layout_is_tried_again);
     g_test_add_func("/virtio-blk-errors/stop/resume-without-stop", test_resume_of_one_that_runs);
     g_test_add_func("/virtio-blk-errors/stop/owner-resumes", test_owner_resumes);
