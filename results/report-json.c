@@ -236,6 +236,18 @@ static void add_manifest(JsonBuilder *b, JsonObject *manifest)
     json_builder_add_value(b, node);
 }
 
+static void add_notes(JsonBuilder *b, const Judgement *judgement)
+{
+    json_builder_set_member_name(b, "notes");
+    json_builder_begin_array(b);
+    for (guint i = 0; i < judgement->notes->len; i++) {
+        g_autofree char *note = g_utf8_make_valid(g_ptr_array_index(judgement->notes, i), -1);
+
+        json_builder_add_string_value(b, note);
+    }
+    json_builder_end_array(b);
+}
+
 static void add_all(JsonBuilder *b, const Judgement *judgement)
 {
     const Suite *suite = judgement->suite;
@@ -253,6 +265,7 @@ static void add_all(JsonBuilder *b, const Judgement *judgement)
     add_cases(b, judgement);
     add_comparisons(b, judgement);
     add_obstacles(b, judgement);
+    add_notes(b, judgement);
     add_runs(b, judgement);
     add_manifest(b, suite->manifest);
     json_builder_end_object(b);

@@ -78,6 +78,7 @@ void report_junit(const Judgement *judgement, GString *out)
     g_autofree char *name = words_clean(judgement->suite->name);
     g_autofree char *headline = words_headline(judgement);
     g_autofree char *method = words_method(judgement);
+    g_autoptr(GPtrArray) notes = words_notes(judgement);
 
     g_string_append(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
                          "<testsuites name=\"qaio-compare\"");
@@ -90,6 +91,9 @@ void report_junit(const Judgement *judgement, GString *out)
     append_property(out, "outcome", verdict_name(judgement->outcome));
     append_property(out, "headline", headline);
     append_property(out, "method", method);
+    for (guint i = 0; i < notes->len; i++) {
+        append_property(out, "note", g_ptr_array_index(notes, i));
+    }
     g_string_append(out, "    </properties>\n");
     for (guint i = 0; i < checks->len; i++) {
         append_check(out, name, g_ptr_array_index(checks, i));

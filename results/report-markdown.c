@@ -170,6 +170,7 @@ void report_markdown(const Judgement *judgement, GString *out)
 {
     g_autofree char *headline = words_headline(judgement);
     g_autofree char *name = words_clean(judgement->suite->name);
+    g_autoptr(GPtrArray) notes = words_notes(judgement);
 
     g_string_append(out, "### qaio-compare ");
     append_escaped(out, name);
@@ -177,6 +178,9 @@ void report_markdown(const Judgement *judgement, GString *out)
     append_escaped(out, headline);
     g_string_append(out, "**\n\n");
     append_paragraph(out, words_tally(judgement));
+    for (guint i = 0; i < notes->len; i++) {
+        append_paragraph(out, g_strdup(g_ptr_array_index(notes, i)));
+    }
     append_obstacles(out, judgement);
     append_details(out, judgement);
 }

@@ -56,10 +56,14 @@ static void append_comment(GString *out, char *text)
 void report_tap(const Judgement *judgement, GString *out)
 {
     g_autoptr(GPtrArray) checks = report_checks(judgement);
+    g_autoptr(GPtrArray) notes = words_notes(judgement);
 
     g_string_append_printf(out, "TAP version 14\n1..%u\n", checks->len);
     append_comment(out, words_headline(judgement));
     append_comment(out, words_tally(judgement));
+    for (guint i = 0; i < notes->len; i++) {
+        append_comment(out, g_strdup(g_ptr_array_index(notes, i)));
+    }
     for (guint i = 0; i < checks->len; i++) {
         append_check(out, i + 1, g_ptr_array_index(checks, i));
     }

@@ -366,6 +366,7 @@ static void append_top(const Page *page, const Judgement *judgement)
 {
     g_autofree char *headline = words_headline(judgement);
     g_autofree char *tally = words_tally(judgement);
+    g_autoptr(GPtrArray) notes = words_notes(judgement);
 
     colour_on(page, "1");
     colour_on(page, colour_of(judgement->outcome));
@@ -373,6 +374,9 @@ static void append_top(const Page *page, const Judgement *judgement)
     colour_off(page);
     if (tally) {
         append_wrapped(page, 0, tally);
+    }
+    for (guint i = 0; i < notes->len; i++) {
+        append_wrapped(page, 2, g_ptr_array_index(notes, i));
     }
 }
 

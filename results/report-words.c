@@ -193,6 +193,19 @@ char *words_section(const Judgement *judgement, guint kase, const char *job, con
     return text;
 }
 
+GPtrArray *words_notes(const Judgement *judgement)
+{
+    GPtrArray *lines = g_ptr_array_new_with_free_func(g_free);
+
+    for (guint i = 0; i < judgement->notes->len; i++) {
+        g_autofree char *line =
+            g_strdup_printf("Note: %s", (char *)g_ptr_array_index(judgement->notes, i));
+
+        g_ptr_array_add(lines, words_clean(line));
+    }
+    return lines;
+}
+
 GPtrArray *words_problems(const Judgement *judgement)
 {
     const Suite *suite = judgement->suite;

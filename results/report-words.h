@@ -64,6 +64,10 @@ GArray *report_sections(const Judgement *judgement);
 char *words_section(const Judgement *judgement, guint kase, const char *job, const char *host,
                     bool all);
 
+/* The judgement's notes as lines; none are an empty array. The caller frees it with
+ * g_ptr_array_unref(). */
+GPtrArray *words_notes(const Judgement *judgement);
+
 /* Runs that failed, as lines; NULL when none did. The caller frees it with g_ptr_array_unref(). */
 GPtrArray *words_problems(const Judgement *judgement);
 

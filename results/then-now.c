@@ -215,11 +215,11 @@ static Run *copy_run(const Merge *m, const Run *from, int which, const Match *ma
     return run;
 }
 
-/* In the order of rounds; what one side has no counterpart for is left out. */
+/* Then's first: nobody shall take them for runs in alternation. */
 static void copy_runs(Merge *m, guint kase, const Match *match)
 {
-    for (guint round = 0; round < m->to->rounds; round++) {
-        for (int which = THEN; which <= NOW; which++) {
+    for (int which = THEN; which <= NOW; which++) {
+        for (guint round = 0; round < m->to->rounds; round++) {
             const Run *from =
                 suite_run(m->from[which], match->arm[which], match->kase[which], round);
 

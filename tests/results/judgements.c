@@ -268,6 +268,7 @@ static void add_obstacle(Judgement *judgement, const char *reason)
     obstacle->reason = g_strdup(reason);
     g_ptr_array_add(judgement->obstacles, obstacle);
     judgement->outcome = VERDICT_NOT_COMPARABLE;
+    g_ptr_array_add(judgement->notes, g_strdup(reason));
 }
 
 static void obstacle_free(gpointer data)
@@ -345,6 +346,7 @@ Fixture *fixture_new(const char *name)
     judgement->options.decides[METRIC_IOPS] = judgement->options.decides[METRIC_LAT_P99] = true;
     judgement->comparisons = g_ptr_array_new_with_free_func(g_free);
     judgement->obstacles = g_ptr_array_new_with_free_func(obstacle_free);
+    judgement->notes = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < G_N_ELEMENTS(recipes); i++) {
         if (g_str_equal(recipes[i].name, name)) {
             fill(fixture, &recipes[i]);
@@ -358,6 +360,7 @@ Fixture *fixture_new(const char *name)
 void fixture_free(Fixture *fixture)
 {
     g_ptr_array_unref(fixture->judgement.comparisons);
+    g_ptr_array_unref(fixture->judgement.notes);
     g_ptr_array_unref(fixture->judgement.obstacles);
     suite_free(fixture->suite);
     g_free(fixture);

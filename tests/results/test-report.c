@@ -218,6 +218,7 @@ static void test_text_says_all(void)
     assert_has(slower, "  b: external:./libqaio.so");
     assert_has(unsure, "  IOPS: cannot tell: about 40 pairs would");
     assert_has(obstacle, "a and b cannot be compared: b had 3 I/O errors\n");
+    assert_has(obstacle, "\nNote: b had 3 I/O errors\n");
     assert_has(obstacle, "run 8 (randread, a): b had 3 I/O errors");
     assert_has(pair, "one pair is not enough");
     assert_has(top, "interrupted");
@@ -335,6 +336,7 @@ static void test_markdown_hostile(void)
     assert_lacks(text, "@root");
     assert_lacks(text, "#12");
     assert_lacks(text, "http://");
+    assert_has(text, "Note\\: 1 ");
     assert_has(text, "\\|\\`\\*\\_\\[x\\]");
     fixture_free(f);
 }
@@ -471,6 +473,8 @@ static void test_json_hostile(void)
     g_assert_cmpstr(json_object_get_string_member(element(root, "comparisons", 0), "job"), ==, job);
     g_assert_cmpstr(json_object_get_string_member(element(root, "obstacles", 0), "reason"), ==,
                     HOSTILE_REASON);
+    g_assert_cmpstr(json_array_get_string_element(json_object_get_array_member(root, "notes"), 0),
+                    ==, HOSTILE_REASON);
     json_node_unref(node);
 }
 
@@ -577,9 +581,12 @@ static void test_junit_verdicts(void)
 static void test_junit_obstacle_alone(void)
 {
     Fixture *f = fixture_new("not-comparable");
+    g_autofree char *text = NULL;
 
     g_ptr_array_set_size(f->judgement.comparisons, 0);
     assert_junit(f, 1, 0, 1, 0);
+    text = report(&f->judgement, report_junit);
+    assert_has(text, "name=\"note\" value=\"Note: b had 3");
     fixture_free(f);
 }
 
