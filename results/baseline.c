@@ -73,6 +73,12 @@ char *baseline_find(const char *root, const char *suite, GError **error)
     return folder;
 }
 
+static gboolean is_whole(const Suite *suite)
+{
+    return !suite->interrupted &&
+           suite->runs->len == suite->arms->len * suite->cases->len * suite->rounds;
+}
+
 /* The newest set that is whole. */
 static char *find_newest(const char *root, const char *suite, GError **error)
 {
@@ -83,7 +89,7 @@ static char *find_newest(const char *root, const char *suite, GError **error)
         const char *folder = g_ptr_array_index(sets, i);
         Suite *loaded = store_load_manifest(folder, NULL);
 
-        if (loaded && !loaded->interrupted) {
+        if (loaded && is_whole(loaded)) {
             newest = g_strdup(folder);
         }
         suite_free(loaded);

@@ -145,6 +145,27 @@ GPtrArray *store_list(const char *root, const char *suite)
     return sets;
 }
 
+void store_drop(const char *folder)
+{
+    GDir *dir = g_dir_open(folder, 0, NULL);
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        char *path = g_build_filename(folder, name, NULL);
+
+        if (g_file_test(path, G_FILE_TEST_IS_DIR) && !g_file_test(path, G_FILE_TEST_IS_SYMLINK)) {
+            store_drop(path);
+        } else {
+            g_unlink(path);
+        }
+        g_free(path);
+    }
+    if (dir) {
+        g_dir_close(dir);
+    }
+    g_rmdir(folder);
+}
+
 /* Files. */
 
 gboolean store_write(const char *folder, const char *name, const GString *text, GError **error)
@@ -243,12 +264,11 @@ Suite *store_load_manifest(const char *folder, GError **error)
     return suite;
 }
 
-static void load_samples(const char *folder, const Suite *suite, Run *run)
+static void load_samples(const char *folder, Run *run)
 {
     char *path = g_build_filename(folder, run->file, NULL);
     GError *error = NULL;
 
-    (void)suite;
     if (!fio_json_read_file(path, run->samples, &error)) {
         g_ptr_array_set_size(run->samples, 0);
         run->problem = g_strdup(error->message);
@@ -265,7 +285,7 @@ Suite *store_load(const char *folder, GError **error)
         Run *run = g_ptr_array_index(suite->runs, i);
 
         if (!run->problem && run->file) {
-            load_samples(folder, suite, run);
+            load_samples(folder, run);
         }
     }
     return suite;

@@ -40,6 +40,9 @@ Suite *store_load_manifest(const char *folder, GError **error);
 /* Whether @name can be the name of a suite: a folder's, visible, and one word. */
 gboolean store_name_fits(const char *name, GError **error);
 
+/* Removes a set in which nothing was measured; as much of it as can be. */
+void store_drop(const char *folder);
+
 /* The folders of all sets of a suite, char *, the oldest first. The caller unrefs it. */
 GPtrArray *store_list(const char *root, const char *suite);
 
