@@ -53,11 +53,11 @@ static char *folder_name(JsonObject *measured)
     return g_strcanon(name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._+-", '_');
 }
 
-/* @path, or what is free of @path-2, @path-3, ... */
+/* @path, or what is free of @path-02, @path-03, ... */
 static char *make_new_folder(const char *path, GError **error)
 {
     for (int i = 1; i < MOST_FOLDERS; i++) {
-        char *folder = i == 1 ? g_strdup(path) : g_strdup_printf("%s-%d", path, i);
+        char *folder = i == 1 ? g_strdup(path) : g_strdup_printf("%s-%02d", path, i);
 
         if (g_mkdir(folder, 0777) == 0) {
             return folder;

@@ -24,7 +24,7 @@ includes() {
 }
 
 layers=(base coroutine loop block virtio)
-echo "1..$((${#layers[@]} + 4))"
+echo "1..$((${#layers[@]} + 5))"
 
 higher=engine
 for ((i = ${#layers[@]} - 1; i >= 0; i--)); do
@@ -45,5 +45,10 @@ report "only the engine includes fio's headers" \
     "$(includes aiocore tests/unit tests/bench tests/faults 2>/dev/null |
         grep -E '[<"](\.\./)*(fio|ioengines|optgroup|io_u|options|filelock|thread_options)\.h[>"]')"
 
+report "qaio-compare includes its own headers and nothing of aiocore, the engine or fio" \
+    "$(includes results | grep -E '"' | while IFS= read -r line; do
+        header=${line#*\"}
+        [ -f "results/${header%%\"*}" ] || [ "${header%%\"*}" = config.h ] || echo "$line"
+    done)"
 report "the engine does include fio.h (this test looks in the right place)" \
     "$(includes engine | grep -qE '[<"]fio\.h[>"]' || echo 'no engine file includes fio.h')"

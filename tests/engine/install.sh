@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 is_qaio || skip_all "only qaio's"
-plan 34
+plan 35
 options='qaio_loop qaio_coroutine qaio_max_events qaio_max_batch qaio_defer qaio_aio qaio_cache qaio_poll_max_ns qaio_poll_grow qaio_poll_shrink qaio_fdmon
     qaio_stats qaio_driver qaio_latency_ns qaio_read_zeroes qaio_trim qaio_thread_pool_min qaio_thread_pool_max
     qaio_throttle_iops_size qaio_throttle_group qaio_frontend qaio_iothread qaio_queues qaio_queue_size qaio_merge
@@ -40,7 +40,7 @@ ok 'the manual page has every option'
 
 run=
 if [ ! -f "$builddir/Makefile" ]; then
-    skip 'make install' "$builddir is no build tree" 2
+    skip 'make install' "$builddir is no build tree" 3
 else
     # Not a part of the make that may be running this test.
     env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -C "$builddir" install DESTDIR="$T/root" >"$T/install.log" 2>&1
@@ -53,5 +53,15 @@ else
     fio_run installed --filename="$T/file" --size=1m --rw=write --direct=1 --bs=4k --iodepth=4
     is_clean
     ok 'what is installed works'
+    run=
+    if [ -x "$builddir/qaio-compare" ]; then
+        compare=$(find "$T/root" -name qaio-compare -type f)
+        version=$(sed -n 's/^#define PACKAGE_VERSION "\(.*\)"/\1/p' "$builddir/config.h")
+        [ "$("$compare" --version)" = "qaio-compare $version" ] &&
+            grep -q '/man1/qaio-compare\.1' <<<"$installed" && grep -q '/qaio-compare\.schema\.json$' <<<"$installed"
+        ok 'and qaio-compare with its manual page'
+    else
+        skip 'and qaio-compare' 'it is not built'
+    fi
 fi
 finish

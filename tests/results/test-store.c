@@ -130,7 +130,7 @@ static void test_folders_are_new(void)
     Suite *suite = suite_of("nightly", "x");
     char *first = store_new_folder(root, suite, NULL),
          *second = store_new_folder(root, suite, NULL);
-    char *expected = g_strconcat(first, "-2", NULL);
+    char *expected = g_strconcat(first, "-02", NULL);
 
     g_assert_cmpstr(second, ==, expected);
     g_free(expected);
