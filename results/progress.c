@@ -19,6 +19,7 @@ struct Progress {
     double seconds;  /* that the runs so far took */
     guint done;      /* how many they are */
     char *what;      /* the run it is at */
+    gint64 started;  /* that run */
     double iops;     /* negative: not known */
     GString *line;   /* of fio's, as far as it has come */
 };
@@ -53,11 +54,12 @@ void progress_free(Progress *progress)
     }
 }
 
-/* "", or ", about 2 min left". */
+/* "", or ", 2 min left". */
 static char *time_left(const Progress *progress)
 {
     double each = progress->done ? progress->seconds / progress->done : progress->guess;
-    double left = each * (progress->runs - progress->run + 1);
+    double elapsed = (g_get_monotonic_time() - progress->started) / 1e6;
+    double left = each * (progress->runs - progress->run + 1) - MIN(elapsed, each);
 
     if (left <= 0) {
         return g_strdup("");
@@ -98,6 +100,7 @@ static void redraw(const Progress *progress)
 void progress_run(Progress *progress, const char *what)
 {
     progress->run++;
+    progress->started = g_get_monotonic_time();
     progress->iops = -1;
     g_string_truncate(progress->line, 0);
     g_free(progress->what);
@@ -147,13 +150,16 @@ void progress_fio(Progress *progress, const char *text, gsize length)
         return;
     }
     for (gsize i = 0; i < length; i++) {
+        double iops;
+
         if (text[i] != '\r' && text[i] != '\n') {
             if (progress->line->len < LINE_MAX_) {
                 g_string_append_c(progress->line, text[i]);
             }
             continue;
         }
-        progress->iops = progress_parse_iops(progress->line->str);
+        iops = progress_parse_iops(progress->line->str);
+        progress->iops = iops < 0 ? progress->iops : iops;
         g_string_truncate(progress->line, 0);
         redraw(progress);
     }

@@ -16,7 +16,7 @@ Progress *progress_new(guint runs, double seconds, bool quiet);
 /* Takes what it shows off the terminal; NULL is fine. */
 void progress_free(Progress *progress);
 
-/* The next run begins: "[3/20] @what, about 36 s left". */
+/* The next run begins: "[3/20] @what, 36 s left". */
 void progress_run(Progress *progress, const char *what);
 
 /* What fio says of itself during a run, which may have the current IOPS in it. */
