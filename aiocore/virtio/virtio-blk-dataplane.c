@@ -134,6 +134,7 @@ static void attach_bh(void *opaque)
     }
 }
 
+/* What completes from now on tells of itself: by then nobody may have the bottom half run. */
 static void detach_bh(void *opaque)
 {
     VirtIOBlockDataPlane *s = opaque;
@@ -141,6 +142,9 @@ static void detach_bh(void *opaque)
     for (int i = 0; i < vdev_of(s)->nvqs; i++) {
         virtio_queue_aio_detach_host_notifier(virtio_get_queue(vdev_of(s), i), s->ctx);
     }
+    qemu_bh_cancel(s->bh);
+    notify_guest_bh(s);
+    s->vblk->notify = virtio_notify_irqfd;
 }
 
 int virtio_blk_data_plane_start(VirtIOBlockDataPlane *s, Error **errp)
@@ -160,25 +164,12 @@ int virtio_blk_data_plane_start(VirtIOBlockDataPlane *s, Error **errp)
     return 0;
 }
 
-/* What is told to the driver last. The IOThread again: a bottom half that is scheduled and one that
- * is not are the same to it. */
-static void leave_bh(void *opaque)
-{
-    VirtIOBlockDataPlane *s = opaque;
-
-    qemu_bh_cancel(s->bh);
-    notify_guest_bh(s);
-    s->vblk->notify = virtio_notify_irqfd;
-}
-
 void virtio_blk_data_plane_stop(VirtIOBlockDataPlane *s)
 {
     if (!s->started) {
         return;
     }
     run_in_iothread(s, detach_bh);
-    blk_drain(s->vblk->blk); /* the queues bring nothing new */
-    run_in_iothread(s, leave_bh);
-    blk_set_aio_context(s->vblk->blk, s->home, &error_abort);
+    blk_set_aio_context(s->vblk->blk, s->home, &error_abort); /* with nothing in flight */
     s->started = false;
 }

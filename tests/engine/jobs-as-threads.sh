@@ -9,7 +9,7 @@
 . "$(dirname "$0")/lib.sh"
 
 is_qaio || skip_all "what is asked here is qaio's alone"
-plan 9
+plan 11
 fio_env=(TSAN_OPTIONS="exitcode=0 die_after_fork=0 log_path=$T/tsan" G_SLICE=always-malloc)
 
 # The engine's own races among the reports on stdin.
@@ -51,6 +51,10 @@ four epoll --direct=1 --iodepth=4 --qaio_fdmon=epoll
 ok 'epoll'
 four early --direct=1 --iodepth=16 --qaio_loop=select --qaio_coroutine=none
 ok 'the loop before AioContext'
+four virtio --direct=1 --iodepth=16 --iodepth_batch=4 --qaio_frontend=virtio --qaio_iothread=2 --qaio_queues=2 --qaio_stats="$T/stats"
+ok 'virtio-blk in two IOThreads that all share'
+four inline --direct=1 --iodepth=16 --qaio_frontend=virtio --qaio_queues=2
+ok "virtio-blk in each job's own thread"
 fio_run shared --filename="$T/shared" --thread=1 --numjobs=4 --size=1m --bs=4k --rw=randrw --direct=1 --iodepth=8 \
     --fsync=16
 is_clean && is_so '[.jobs[].read.total_ios, .jobs[].write.total_ios] | add == 1024'

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 is_qaio || skip_all "only qaio's"
-plan 61
+plan 62
 target loop512 16 || target ext 16 || skip_all "$why"
 device=$target
 virtio=(--qaio_frontend=virtio --qaio_stats="$T/stats")
@@ -187,6 +187,9 @@ virtio often "${base[@]}" --rw=randread --iodepth=64 --iodepth_batch=16 --iodept
 is_clean && stats_say '.[0] | .virtio.kicks <= .requests.read and .virtio.interrupts <= .requests.read
     and .virtio.kicks + .virtio.interrupts > 0'
 ok 'with IOThread: no more kicks and interrupts than requests'
+virtio spread "${base[@]}" --rw=randread --iodepth=8 --size=16m --qaio_iothread=2 --qaio_queues=2
+is_clean && stats_say '.[0].virtio.iothreads | map(.cpu_ns) | length == 2 and min > (add / 5)'
+ok 'two queues keep two IOThreads busy'
 
 # --- Requests that fail
 
