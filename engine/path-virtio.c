@@ -236,7 +236,7 @@ static int virtio_getevents(struct thread_data *td, unsigned int min, unsigned i
     while (qaio_ndone(qd) < min) {
         virtio_harvest(v);
         if (qaio_ndone(qd) < min && !virtio_wait(v, blocking)) {
-            return -td->error;
+            return -v->failed;
         }
     }
     return MIN(qaio_ndone(qd), max);
@@ -339,7 +339,7 @@ static void virtio_drain(struct qaio_data *qd)
     virtio_submit(qd);
     while (virtio_harvest(v), qd->in_flight > 0) {
         if (!virtio_wait(v, true)) {
-            return;
+            return; /* and fio knows that the job has failed */
         }
     }
 }

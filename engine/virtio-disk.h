@@ -81,7 +81,7 @@ struct qaio_virtio {
 
     bool broken;       /* without IOThreads: some device or ring broke */
     bool stop_pending; /* atomic; a device has stopped since we looked */
-    bool failed;       /* the job is at its end, td->error says why */
+    int failed;        /* the job is at its end: a positive errno; else 0 */
 
     uint64_t kicks, interrupts; /* of the disks that have been closed */
     uint64_t stops;
@@ -117,9 +117,12 @@ void virtio_harvest(struct qaio_virtio *v);
 /* How @vr, which is done, ended: 0 or -errno. */
 int virtio_result(const struct virtio_request *vr);
 
+/* Whether the job has failed; tells fio, which forgets errors when it is to continue on them. */
+bool virtio_has_failed(struct qaio_virtio *v);
+
 /*
  * For one who has harvested and needs more: turn the loop, or sleep until an interrupt if
- * @blocking. False, with the reason in the log and in td->error, when nothing more will come: a
+ * @blocking. False, with the reason in the log and for fio, when nothing more will come: a
  * device broke, or stopped and is not to be resumed.
  */
 bool virtio_wait(struct qaio_virtio *v, bool blocking);

@@ -23,10 +23,29 @@ static void turn(struct qaio_data *qd, bool blocking)
 
 /* ---- devices that break --------------------------------------------------------------------- */
 
+static QAIO_COLD void tell_fio(struct qaio_virtio *v)
+{
+    struct thread_data *td = v->qd->td;
+
+    if (!td->error) {
+        td_verror(td, v->failed, "virtio-blk");
+    }
+    td->terminate = true;
+}
+
 static QAIO_COLD void fail_job(struct qaio_virtio *v, int error)
 {
-    v->failed = true;
-    td_verror(v->qd->td, error, "virtio-blk");
+    v->failed = error;
+    tell_fio(v);
+}
+
+bool virtio_has_failed(struct qaio_virtio *v)
+{
+    if (likely(!v->failed)) {
+        return false;
+    }
+    tell_fio(v);
+    return true;
 }
 
 static QAIO_COLD void fail_broken(struct virtio_disk *disk, const char *message)
@@ -219,7 +238,7 @@ static bool busy_ones_work(struct qaio_virtio *v)
 
 bool virtio_wait(struct qaio_virtio *v, bool blocking)
 {
-    if (unlikely(v->failed)) {
+    if (unlikely(virtio_has_failed(v))) {
         return false;
     }
     if (unlikely(qatomic_load_acquire(&v->stop_pending))) {

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 is_qaio || skip_all "only qaio's"
-plan 62
+plan 64
 target loop512 16 || target ext 16 || skip_all "$why"
 device=$target
 virtio=(--qaio_frontend=virtio --qaio_stats="$T/stats")
@@ -209,6 +209,9 @@ if build_helper io_submit-fault -shared; then
         fio_output=normal faulty --rw=randwrite --qaio_werror=stop
         is_refused '^qaio: .*the device stopped, for a write failed \(Invalid argument\)'
         ok "stop: iothread=$iothread"
+        fio_output=normal faulty --rw=randwrite --qaio_werror=stop --continue_on_error=all
+        is_refused '^qaio: .*the device stopped, for a write failed \(Invalid argument\)'
+        ok "stop, and fio would go on: iothread=$iothread"
         faulty --rw=randwrite --verify=crc32c --qaio_werror=stop --qaio_resume_ms=20
         is_clean && is_so '.jobs[0].read.total_ios == 1024' && stats_say '.[0] | .virtio.stops == 1 and .failed == 0'
         ok "stop, and go on: iothread=$iothread"
@@ -219,7 +222,7 @@ if build_helper io_submit-fault -shared; then
     fio_preload=''
     fio_env=()
 else
-    skip 'requests that fail' 'no C compiler' 10
+    skip 'requests that fail' 'no C compiler' 12
 fi
 
 # A full disk: the device stops, somebody makes room, it goes on.
