@@ -6,7 +6,7 @@
 #include <math.h>
 
 /* More than these are counted, not listed: a headline is read at once. */
-#define LISTED_METRICS 3
+#define LISTED_METRICS 3 /* of one arm; of several arms one each */
 #define LISTED_ARMS    3
 
 /* "0.93 (0.91..0.95)", with a third digit where the interval is that narrow. */
@@ -46,18 +46,18 @@ static bool is_of(const Judgement *judgement, const Comparison *c, guint arm)
 /* Lists @arm's comparisons that say the outcome; their number. */
 static guint append_items(const Judgement *judgement, GString *s, guint arm)
 {
-    guint n = 0;
+    guint n = 0, listed = judgement->suite->arms->len > 2 ? 1 : LISTED_METRICS;
 
     for (guint i = 0; i < judgement->comparisons->len; i++) {
         const Comparison *c = g_ptr_array_index(judgement->comparisons, i);
 
-        if (is_of(judgement, c, arm) && n++ < LISTED_METRICS) {
+        if (is_of(judgement, c, arm) && n++ < listed) {
             g_string_append(s, n > 1 ? ", " : "");
             append_item(judgement, s, c);
         }
     }
-    if (n > LISTED_METRICS) {
-        g_string_append_printf(s, " and %u more", n - LISTED_METRICS);
+    if (n > listed) {
+        g_string_append_printf(s, " and %u more", n - listed);
     }
     return n;
 }
