@@ -179,7 +179,9 @@ static gboolean read_fail_on(const char *option, const char *value, gpointer dat
 
 static gboolean read_report(const char *option, const char *value, gpointer data, GError **error)
 {
-    static const char *const formats[] = { "text", "markdown", "json", "junit", "tap", NULL };
+    static const char *const formats[] = {
+        "text", "markdown", "json", "junit", "tap", "html", NULL
+    };
     Options *o = data;
     const char *equals = strchr(value, '=');
     char *format = g_strndup(value, equals ? (gsize)(equals - value) : strlen(value));
@@ -188,7 +190,7 @@ static gboolean read_report(const char *option, const char *value, gpointer data
     if (!equals || equals[1] == '\0' || !g_strv_contains(formats, format)) {
         g_free(format);
         return bad(error, option,
-                   "FORMAT=FILE with text, markdown, json, junit or tap, and - for the "
+                   "FORMAT=FILE with text, markdown, json, junit, tap or html, and - for the "
                    "standard output",
                    value);
     }
@@ -289,8 +291,8 @@ static void add_judge(GOptionGroup *group, Options *o)
           "what the exit status is about (iops,lat-mean,cpu)", "METRIC,..." },
         { "fail-on", 0, 0, CALLBACK(read_fail_on),
           "which outcomes are failures: slower, cannot-tell, not-comparable (all)", "OUTCOME,..." },
-        { "report", 0, 0, CALLBACK(read_report), "also write text, markdown, json, junit or tap",
-          "FORMAT=FILE" },
+        { "report", 0, 0, CALLBACK(read_report),
+          "also write text, markdown, json, junit, tap or html", "FORMAT=FILE" },
         { "quiet", 0, 0, G_OPTION_ARG_NONE, &o->quiet, "no progress, and no table", NULL },
         { NULL, 0, 0, 0, NULL, NULL, NULL },
     };
@@ -360,15 +362,20 @@ static void report_file_free(ReportFile *report)
     g_free(report);
 }
 
+/* What was not said. GLib does not free what stood there before. */
+static void set_defaults(Options *o)
+{
+    o->results = o->results ? o->results : g_strdup("results");
+    o->fio = o->fio ? o->fio : g_strdup("fio");
+    o->qemu_img = o->qemu_img ? o->qemu_img : g_strdup("qemu-img");
+}
+
 static Options *options_new(void)
 {
     Options *o = g_new0(Options, 1);
 
     o->seed = -1;
     o->band = -1;
-    o->results = g_strdup("results");
-    o->fio = g_strdup("fio");
-    o->qemu_img = g_strdup("qemu-img");
     o->fails[VERDICT_SLOWER] = o->fails[VERDICT_CANNOT_TELL] = TRUE;
     o->fails[VERDICT_NOT_COMPARABLE] = TRUE;
     o->sweeps = g_ptr_array_new_with_free_func(g_free);
@@ -428,6 +435,9 @@ Options *options_parse(char *const *argv, const char *usage, const char *about, 
         if (!g_str_equal(rest[i], "--")) {
             g_ptr_array_add(o->files, g_strdup(rest[i]));
         }
+    }
+    if (o) {
+        set_defaults(o);
     }
     g_strfreev(rest);
     g_option_context_free(context);

@@ -104,6 +104,8 @@ static gboolean shows_colours(void)
 
 static void report_as(const Judgement *judgement, const char *format, GString *out)
 {
+    char *gnuplot = g_find_program_in_path("gnuplot");
+
     if (g_str_equal(format, "text")) {
         report_text(judgement, USUAL, FALSE, out);
     } else if (g_str_equal(format, "markdown")) {
@@ -112,9 +114,12 @@ static void report_as(const Judgement *judgement, const char *format, GString *o
         report_json(judgement, out);
     } else if (g_str_equal(format, "junit")) {
         report_junit(judgement, out);
-    } else {
+    } else if (g_str_equal(format, "tap")) {
         report_tap(judgement, out);
+    } else {
+        report_html(judgement, gnuplot, out);
     }
+    g_free(gnuplot);
 }
 
 static gboolean print(const GString *text, GError **error)
@@ -153,7 +158,9 @@ static gboolean write_report(const Judgement *judgement, const ReportFile *repor
 
 static gboolean store_reports(const Judgement *judgement, const char *folder, GError **error)
 {
-    static const char *const kept[][2] = { { "text", "report.txt" }, { "json", "report.json" } };
+    static const char *const kept[][2] = { { "text", "report.txt" },
+                                           { "json", "report.json" },
+                                           { "html", "report.html" } };
     gboolean ok = TRUE;
 
     for (guint i = 0; i < G_N_ELEMENTS(kept) && ok; i++) {

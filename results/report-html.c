@@ -201,6 +201,15 @@ static void append_problems(Page *page)
     }
 }
 
+static void append_notes(Page *page)
+{
+    g_autoptr(GPtrArray) notes = words_notes(page->judgement);
+
+    for (guint i = 0; i < notes->len; i++) {
+        append_paragraph(page, "", g_strdup(g_ptr_array_index(notes, i)));
+    }
+}
+
 static void append_top(Page *page)
 {
     const Suite *suite = page->judgement->suite;
@@ -222,6 +231,7 @@ static void append_top(Page *page)
     html_append(page->out, headline);
     g_string_append(page->out, "</h1>\n");
     append_paragraph(page, "", words_tally(page->judgement));
+    append_notes(page);
 }
 
 static void append_body(Page *page)

@@ -166,12 +166,13 @@ jq -e '.schema == 1 and (.runs | length) == 16 and .measured.seed == 3 and (.mea
     (.measured.machine | has("governor") and has("smt") and has("turbo")) and .measured.fio.version == "fio-3.33"' \
     "$set/manifest.json" >/dev/null
 ok 'the manifest: order, seed, versions and hashes, the machine'
-[ "$(find "$set/runs" -name '*.json' | wc -l)" = 16 ] && [ -s "$set/report.txt" ] &&
+[ "$(find "$set/runs" -name '*.json' | wc -l)" = 16 ] && [ -s "$set/report.txt" ] && [ -s "$set/report.html" ] &&
     jq -e .schema "$set/report.json" >/dev/null && grep -q '^rw=randread' "$set/jobs/read.fio"
 ok 'every raw output, the job files, the reports'
-qc judge "$set" --report json="$T/again.json" --report junit="$T/x.xml" --report tap="$T/x.tap" --report markdown="$T/x.md"
+qc judge "$set" --report json="$T/again.json" --report junit="$T/x.xml" --report tap="$T/x.tap" --report markdown="$T/x.md" \
+    --report html="$T/x.html"
 ended 0 '' && cmp -s "$T/again.json" "$set/report.json" && grep -q '<testsuite' "$T/x.xml" && grep -q '^1\.\.' "$T/x.tap" &&
-    grep -q '^###' "$T/x.md"
+    grep -q '^###' "$T/x.md" && grep -qi '<!doctype html' "$T/x.html"
 ok 'judging it again says the same to the byte, in every format'
 qc judge "$set" --report tap=-
 [ "$(head -n 1 "$T/out")" = 'TAP version 14' ]

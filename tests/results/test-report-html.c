@@ -169,6 +169,7 @@ static void test_content(void)
     g_assert_cmpuint(slower->figures, ==, 2);
     assert_says(obstacle, "randread, b against a: b had 3 I/O errors");
     assert_says(obstacle, "run 8 (randread, a): b had 3 I/O errors");
+    assert_says(obstacle, "Note: b had 3 I/O errors");
     assert_says(sweep, "IOPS over qaio_poll_max_ns");
     g_assert_cmpuint(sweep->figures, ==, 3);
     assert_says(empty, "nothing was compared");
