@@ -40,7 +40,8 @@ int virtio_add_memory_region(VirtIODevice *vdev, void *base, size_t size)
     return 0;
 }
 
-const VirtIOMemoryRegion *virtio_find_memory_region(const VirtIODevice *vdev, hwaddr addr)
+/* The region that the byte at @addr is in, else NULL. */
+static const VirtIOMemoryRegion *find_region(const VirtIODevice *vdev, hwaddr addr)
 {
     int low = 0;
     int high = vdev->nregions;
@@ -57,13 +58,13 @@ const VirtIOMemoryRegion *virtio_find_memory_region(const VirtIODevice *vdev, hw
     return low < vdev->nregions && vdev->regions[low].base <= addr ? &vdev->regions[low] : NULL;
 }
 
-bool virtio_memory_has(const VirtIODevice *vdev, VirtIOMemoryRegion *hit, hwaddr addr, uint64_t len)
+bool virtio_memory_has(const VirtIODevice *vdev, VirtIOMemoryHit *hit, hwaddr addr, uint64_t len)
 {
-    const VirtIOMemoryRegion *region = virtio_find_memory_region(vdev, addr);
+    const VirtIOMemoryRegion *region = find_region(vdev, addr);
 
-    if (!region || !virtio_region_has(region, addr, len)) {
+    if (!region || len == 0 || len > region->end - addr) {
         return false;
     }
-    *hit = *region;
+    *hit = (VirtIOMemoryHit){ .base = region->base, .size = region->end - region->base };
     return true;
 }

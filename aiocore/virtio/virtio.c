@@ -41,6 +41,7 @@ static void virtio_del_queue(VirtQueue *vq)
     event_notifier_cleanup(&vq->host_notifier);
     event_notifier_cleanup(&vq->guest_notifier);
     qemu_vfree(vq->elements);
+    g_free(vq->sg_hit);
     g_free(vq->in_flight);
     qemu_vfree(vq);
 }
@@ -88,6 +89,8 @@ void virtio_queue_set_element(VirtQueue *vq, size_t elem_size, unsigned int max_
 {
     g_assert(elem_size >= sizeof(VirtQueueElement) && max_sg > 0);
     qemu_vfree(vq->elements);
+    g_free(vq->sg_hit);
+    vq->sg_hit = g_new0(VirtIOMemoryHit, max_sg);
     vq->elem_size = elem_size;
     vq->max_sg = max_sg;
     vq->sg_offset = QEMU_ALIGN_UP(elem_size, CACHE_LINE);
@@ -98,7 +101,7 @@ void virtio_queue_set_element(VirtQueue *vq, size_t elem_size, unsigned int max_
 
 void *virtio_queue_get_element(VirtQueue *vq, unsigned int head)
 {
-    return vq->elements + head * vq->elem_stride;
+    return virtqueue_element(vq, head);
 }
 
 VirtQueue *virtio_get_queue(VirtIODevice *vdev, int n)
@@ -148,7 +151,7 @@ void virtio_queue_set_num(VirtIODevice *vdev, int n, int num)
 /* A part of the rings, at @addr: aligned, and all of it in one region? */
 static bool ring_part_ok(VirtQueue *vq, const char *part, hwaddr addr, size_t size, size_t align)
 {
-    VirtIOMemoryRegion unused;
+    VirtIOMemoryHit unused;
 
     if (addr % align) {
         virtio_error(vq->vdev, "the %s of queue %d is not aligned to %zu bytes: 0x%" PRIx64, part,

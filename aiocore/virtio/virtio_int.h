@@ -7,7 +7,11 @@
 
 #include "virtio/virtio.h"
 
-#define VIRTQUEUE_HITS 4 /* a power of two */
+/* A region where something was; all zero: nothing is in there. */
+typedef struct VirtIOMemoryHit {
+    hwaddr base;
+    uint64_t size;
+} VirtIOMemoryHit;
 
 struct VirtQueue {
     VirtIODevice *vdev;
@@ -36,10 +40,10 @@ struct VirtQueue {
     unsigned int max_sg;
     bool *in_flight; /* by head */
 
-    /* The regions where the last indirect table and the last buffers were. Requests are alike, so
-     * there is one for each position in a chain. All zero: nothing is in there. */
-    VirtIOMemoryRegion table_hit;
-    VirtIOMemoryRegion sg_hit[VIRTQUEUE_HITS];
+    /* Where the last indirect table was, and the last buffers. Requests are alike, so there is one
+     * for each position in a chain. */
+    VirtIOMemoryHit table_hit;
+    VirtIOMemoryHit *sg_hit;
 
     uint16_t max_num; /* at virtio_add_queue */
     int index;
@@ -48,18 +52,13 @@ struct VirtQueue {
     EventNotifier guest_notifier;
 };
 
-/* The region of @vdev that the byte at @addr is in, else NULL. */
-const VirtIOMemoryRegion *virtio_find_memory_region(const VirtIODevice *vdev, hwaddr addr);
-
-/* Whether @len bytes at @addr, at least one, are in @region. */
-static inline bool virtio_region_has(const VirtIOMemoryRegion *region, hwaddr addr, uint64_t len)
+static inline void *virtqueue_element(const VirtQueue *vq, unsigned int head)
 {
-    return addr >= region->base && addr < region->end && len <= region->end - addr && len != 0;
+    return vq->elements + head * vq->elem_stride;
 }
 
-/* The same for any region of @vdev. The one that has them is in *@hit, where it was looked for
- * first. */
-bool virtio_memory_has(const VirtIODevice *vdev, VirtIOMemoryRegion *hit, hwaddr addr,
-                       uint64_t len);
+/* Whether @len bytes at @addr, one at least, are in a region of @vdev, which is put into *@hit
+ * then. */
+bool virtio_memory_has(const VirtIODevice *vdev, VirtIOMemoryHit *hit, hwaddr addr, uint64_t len);
 
 #endif

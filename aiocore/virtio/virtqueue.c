@@ -67,14 +67,6 @@ bool virtio_queue_get_notification(const VirtQueue *vq)
 /* ---- taking a chain
  * ------------------------------------------------------------------------------ */
 
-/* A chain while it is read. */
-typedef struct ChainReader {
-    const char *table; /* struct vring_desc, but an indirect table need not be aligned */
-    unsigned int num;  /* of descriptors in it */
-    unsigned int left; /* that may still be read; fewer and the chain is a loop */
-    bool indirect;     /* this table is one that an indirect descriptor stood for */
-} ChainReader;
-
 bool virtio_queue_empty(VirtQueue *vq)
 {
     if (!vq->desc || virtio_device_broken(vq->vdev)) {
@@ -104,11 +96,18 @@ static bool look_for_chains(VirtQueue *vq)
     return vq->shadow_avail_idx != vq->last_avail_idx;
 }
 
+/* Where descriptors are: in the queue's table, or one that an indirect descriptor stands for. */
+typedef struct Table {
+    const char *desc; /* struct vring_desc, which need not be aligned there */
+    unsigned int num;
+    bool indirect;
+} Table;
+
 /* The descriptor, read once: the compiler does not see where these two numbers come from, and so
  * cannot fetch them again. */
-static inline struct vring_desc read_desc(const ChainReader *chain, unsigned int i)
+static inline struct vring_desc read_desc(const Table *table, unsigned int i)
 {
-    const char *at = chain->table + i * sizeof(struct vring_desc);
+    const char *at = table->desc + i * sizeof(struct vring_desc);
     uint64_t addr, rest;
 
     memcpy(&addr, at, sizeof(addr));
@@ -118,113 +117,125 @@ static inline struct vring_desc read_desc(const ChainReader *chain, unsigned int
         struct vring_desc){ .addr = addr, .len = rest, .flags = rest >> 32, .next = rest >> 48 };
 }
 
-static inline bool in_memory(const VirtQueue *vq, VirtIOMemoryRegion *hit, hwaddr addr,
-                             uint64_t len)
+/* Whether the @len bytes at @addr, one at least, are where those before were, or anywhere else in
+ * memory; that is in *@hit then. */
+static inline bool in_memory(const VirtQueue *vq, VirtIOMemoryHit *hit, hwaddr addr, uint32_t len)
 {
-    return likely(virtio_region_has(hit, addr, len)) || virtio_memory_has(vq->vdev, hit, addr, len);
+    uint64_t end;
+
+    return likely(len != 0 && !__builtin_add_overflow(addr - hit->base, (uint64_t)len, &end) &&
+                  end <= hit->size) ||
+           virtio_memory_has(vq->vdev, hit, addr, len);
+}
+
+/* @desc is a copy: what has its address taken would be in memory, not in registers. */
+static QAIO_COLD bool table_is_wrong(VirtQueue *vq, struct vring_desc desc, const char *what)
+{
+    virtio_error(vq->vdev, "queue %d: the indirect table of %u bytes at 0x%" PRIx64 " %s",
+                 vq->index, desc.len, desc.addr, what);
+    return false;
 }
 
 /* Go on in the table that @desc stands for. */
-static bool enter_indirect(VirtQueue *vq, ChainReader *chain, const struct vring_desc *desc)
+static inline bool enter_indirect(VirtQueue *vq, Table *table, struct vring_desc desc)
 {
-    const char *wrong = NULL;
-
-    if (!vq->indirect) {
-        wrong = "was not agreed on";
-    } else if (chain->indirect) {
-        wrong = "is inside another";
-    } else if (desc->flags & VRING_DESC_F_NEXT) {
-        wrong = "has a successor";
-    } else if (desc->len == 0 || desc->len % sizeof(*desc)) {
-        wrong = "has a length that is no number of descriptors";
-    } else if (!in_memory(vq, &vq->table_hit, desc->addr, desc->len)) {
-        wrong = "is not in memory";
+    if (unlikely(!vq->indirect)) {
+        return table_is_wrong(vq, desc, "was not agreed on");
     }
-    if (unlikely(wrong)) {
-        virtio_error(vq->vdev, "queue %d: the indirect table of %u bytes at 0x%" PRIx64 " %s",
-                     vq->index, desc->len, desc->addr, wrong);
-        return false;
+    if (unlikely(table->indirect)) {
+        return table_is_wrong(vq, desc, "is inside another");
     }
-    chain->table = (void *)(uintptr_t)desc->addr;
-    chain->num = chain->left = desc->len / sizeof(*desc);
-    chain->indirect = true;
+    if (unlikely(desc.flags & VRING_DESC_F_NEXT)) {
+        return table_is_wrong(vq, desc, "has a successor");
+    }
+    if (unlikely(desc.len == 0 || desc.len % sizeof(desc))) {
+        return table_is_wrong(vq, desc, "has a length that is no number of descriptors");
+    }
+    if (unlikely(!in_memory(vq, &vq->table_hit, desc.addr, desc.len))) {
+        return table_is_wrong(vq, desc, "is not in memory");
+    }
+    table->desc = (void *)(uintptr_t)desc.addr;
+    table->num = desc.len / sizeof(desc);
+    table->indirect = true;
     return true;
 }
 
-/* One more buffer of @elem. */
-static inline bool add_buffer(VirtQueue *vq, VirtQueueElement *elem, const struct vring_desc *desc)
+static QAIO_COLD bool buffer_is_wrong(VirtQueue *vq, unsigned int n, struct vring_desc desc)
 {
-    unsigned int n = elem->out_num + elem->in_num;
-    const char *wrong = NULL;
+    VirtIOMemoryHit hit;
+    const char *what = "is to be read after one that is to be written";
 
-    if (unlikely(n == vq->max_sg)) {
-        wrong = "is one too many";
-    } else if (unlikely(desc->len == 0)) {
-        wrong = "is empty";
-    } else if (unlikely(!in_memory(vq, &vq->sg_hit[n % VIRTQUEUE_HITS], desc->addr, desc->len))) {
-        wrong = "is not in memory";
-    } else if (desc->flags & VRING_DESC_F_WRITE) {
-        elem->in_num++;
-    } else if (unlikely(elem->in_num)) {
-        wrong = "is to be read after one that is to be written";
-    } else {
-        elem->out_num++;
+    if (n == vq->max_sg) {
+        what = "is one too many: the chain is a loop, or too long";
+    } else if (desc.len == 0) {
+        what = "is empty";
+    } else if (!virtio_memory_has(vq->vdev, &hit, desc.addr, desc.len)) {
+        what = "is not in memory";
     }
-    if (unlikely(wrong)) {
-        virtio_error(vq->vdev, "queue %d: buffer %u of a chain, %u bytes at 0x%" PRIx64 ", %s",
-                     vq->index, n, desc->len, desc->addr, wrong);
-        return false;
-    }
-    elem->out_sg[n] = (struct iovec){ (void *)(uintptr_t)desc->addr, desc->len };
-    return true;
+    virtio_error(vq->vdev, "queue %d: buffer %u of a chain, %u bytes at 0x%" PRIx64 ", %s",
+                 vq->index, n, desc.len, desc.addr, what);
+    return false;
 }
 
-/* All descriptors from @i on. */
-static inline bool read_chain(VirtQueue *vq, VirtQueueElement *elem, unsigned int i)
+static QAIO_COLD bool descriptor_is_wrong(VirtQueue *vq, unsigned int i, unsigned int num)
 {
-    ChainReader chain = { .table = (const char *)vq->desc, .num = vq->num, .left = vq->num };
+    virtio_error(vq->vdev, "queue %d: descriptor %u of a table of %u", vq->index, i, num);
+    return false;
+}
 
-    for (;;) {
-        struct vring_desc desc;
+/*
+ * All buffers of @elem, whose first descriptor is its index. The way through a chain ends: each
+ * turn adds a buffer, of which there may be max_sg, or enters the one table that there may be.
+ */
+static inline bool read_chain(VirtQueue *vq, VirtQueueElement *elem)
+{
+    Table table = { .desc = (const char *)vq->desc, .num = vq->num };
+    struct iovec *sg = elem->out_sg;
+    unsigned int i = elem->index;
+    unsigned int n = 0;
+    unsigned int in_num = 0;
+    struct vring_desc desc;
 
-        if (unlikely(i >= chain.num)) {
-            virtio_error(vq->vdev, "queue %d: descriptor %u of a table of %u", vq->index, i,
-                         chain.num);
-            return false;
+    do {
+        if (unlikely(i >= table.num)) {
+            return descriptor_is_wrong(vq, i, table.num);
         }
-        if (unlikely(chain.left-- == 0)) {
-            virtio_error(vq->vdev, "queue %d: the chain that begins at %u is a loop", vq->index,
-                         elem->index);
-            return false;
-        }
-        desc = read_desc(&chain, i);
-        i = desc.next;
+        desc = read_desc(&table, i);
         if (desc.flags & VRING_DESC_F_INDIRECT) {
-            if (!enter_indirect(vq, &chain, &desc)) {
+            if (!enter_indirect(vq, &table, desc)) {
                 return false;
             }
+            desc.flags = VRING_DESC_F_NEXT;
             i = 0;
-        } else if (!add_buffer(vq, elem, &desc)) {
-            return false;
-        } else if (!(desc.flags & VRING_DESC_F_NEXT)) {
-            return true;
+            continue;
         }
-    }
+        if (unlikely(n == vq->max_sg || !in_memory(vq, &vq->sg_hit[n], desc.addr, desc.len))) {
+            return buffer_is_wrong(vq, n, desc);
+        }
+        if (desc.flags & VRING_DESC_F_WRITE) {
+            in_num++;
+        } else if (unlikely(in_num)) {
+            return buffer_is_wrong(vq, n, desc);
+        }
+        sg[n++] = (struct iovec){ (void *)(uintptr_t)desc.addr, desc.len };
+        i = desc.next;
+    } while (desc.flags & VRING_DESC_F_NEXT);
+
+    elem->in_num = in_num;
+    elem->out_num = n - in_num;
+    elem->in_sg = sg + elem->out_num;
+    return true;
 }
 
-/* Whether the driver may give us the chain that begins at @head. */
-static inline bool head_ok(VirtQueue *vq, unsigned int head)
+static QAIO_COLD void *head_is_wrong(VirtQueue *vq, unsigned int head)
 {
-    if (unlikely(head >= vq->num)) {
+    if (head >= vq->num) {
         virtio_error(vq->vdev, "queue %d: a chain begins at %u of %u descriptors", vq->index, head,
                      vq->num);
-        return false;
-    }
-    if (unlikely(vq->in_flight[head])) {
+    } else {
         virtio_error(vq->vdev, "queue %d: the chain that begins at %u is in use", vq->index, head);
-        return false;
     }
-    return true;
+    return NULL;
 }
 
 void *virtqueue_pop(VirtQueue *vq, size_t sz)
@@ -238,17 +249,15 @@ void *virtqueue_pop(VirtQueue *vq, size_t sz)
         return NULL;
     }
     head = qatomic_read(&vq->avail->ring[vq->last_avail_idx & (vq->num - 1)]);
-    if (!head_ok(vq, head)) {
-        return NULL;
+    if (unlikely(head >= vq->num || vq->in_flight[head])) {
+        return head_is_wrong(vq, head);
     }
-    elem = virtio_queue_get_element(vq, head);
+    elem = virtqueue_element(vq, head);
     elem->index = head;
-    elem->out_num = elem->in_num = 0;
     elem->out_sg = (void *)((char *)elem + vq->sg_offset);
-    if (!read_chain(vq, elem, head)) {
+    if (unlikely(!read_chain(vq, elem))) {
         return NULL;
     }
-    elem->in_sg = elem->out_sg + elem->out_num;
     vq->in_flight[head] = true;
     vq->last_avail_idx++;
     vq->inuse++;

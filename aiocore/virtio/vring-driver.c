@@ -19,7 +19,7 @@
 
 typedef struct Chain {
     void *token;       /* NULL: no chain begins here */
-    uint32_t in_bytes; /* that the device may write */
+    uint64_t in_bytes; /* that the device may write */
     uint16_t ndescs;   /* that it takes of the table */
     uint16_t tail;     /* the last of these */
     uint16_t next;     /* of a descriptor: the next free one, or the next of its chain */
@@ -143,59 +143,60 @@ struct vring_used *vring_driver_used(VringDriver *drv)
 
 /* ---- adding ---------------------------------------------------------------------------------- */
 
-static inline void write_desc(struct vring_desc *desc, const struct iovec *sg, uint16_t flags,
-                              uint16_t next)
-{
-    *desc = (struct vring_desc){
-        .addr = (uintptr_t)sg->iov_base, .len = sg->iov_len, .flags = flags, .next = next
-    };
-}
-
-static inline uint16_t flags_of(unsigned int i, unsigned int out, unsigned int n)
-{
-    return (i < out ? 0 : VRING_DESC_F_WRITE) | (i + 1 < n ? VRING_DESC_F_NEXT : 0);
-}
-
-/* Returns the last descriptor of the chain, which takes one of the queue's. */
-static inline uint16_t write_indirect(VringDriver *drv, const struct iovec *sg, unsigned int out,
-                                      unsigned int n)
-{
-    uint16_t head = drv->free_head;
-    struct vring_desc *table = &drv->tables[head * drv->table_stride];
-
-    for (unsigned int i = 0; i < n; i++) {
-        write_desc(&table[i], &sg[i], flags_of(i, out, n), i + 1);
-    }
-    drv->desc[head] = (struct vring_desc){ .addr = (uintptr_t)table,
-                                           .len = vring_desc_bytes(n),
-                                           .flags = VRING_DESC_F_INDIRECT };
-    return head;
-}
-
-/* The same for one that takes a descriptor for each buffer. */
-static uint16_t write_direct(VringDriver *drv, const struct iovec *sg, unsigned int out,
-                             unsigned int n)
-{
-    uint16_t at = drv->free_head;
-
-    for (unsigned int i = 0;; i++) {
-        write_desc(&drv->desc[at], &sg[i], flags_of(i, out, n), drv->chains[at].next);
-        if (i + 1 == n) {
-            return at;
-        }
-        at = drv->chains[at].next;
-    }
-}
-
-/* What the device may write. More than it can say is as much as it can say. */
-static inline uint32_t bytes_in(const struct iovec *sg, unsigned int in)
+/* @n buffers, with @flags, as descriptors from @first of a table on, each with a successor. Returns
+ * how many bytes they hold. */
+static inline uint64_t write_buffers(struct vring_desc *table, unsigned int first,
+                                     const struct iovec *sg, unsigned int n, uint16_t flags)
 {
     uint64_t bytes = 0;
 
-    for (unsigned int i = 0; i < in; i++) {
+    for (unsigned int i = 0; i < n; i++) {
         bytes += sg[i].iov_len;
+        table[first + i] = (struct vring_desc){ .addr = (uintptr_t)sg[i].iov_base,
+                                                .len = sg[i].iov_len,
+                                                .flags = flags | VRING_DESC_F_NEXT,
+                                                .next = first + i + 1 };
     }
-    return MIN(bytes, UINT32_MAX);
+    return bytes;
+}
+
+/* The two ways to write the chain whose head is the first free descriptor. */
+
+static inline void write_indirect(VringDriver *drv, Chain *chain, uint16_t head,
+                                  const struct iovec *sg, unsigned int out, unsigned int in)
+{
+    struct vring_desc *table = &drv->tables[head * drv->table_stride];
+
+    write_buffers(table, 0, sg, out, 0);
+    chain->in_bytes = write_buffers(table, out, sg + out, in, VRING_DESC_F_WRITE);
+    table[out + in - 1].flags = in ? VRING_DESC_F_WRITE : 0;
+    drv->desc[head] = (struct vring_desc){ .addr = (uintptr_t)table,
+                                           .len = vring_desc_bytes(out + in),
+                                           .flags = VRING_DESC_F_INDIRECT };
+    chain->ndescs = 1;
+    chain->tail = head;
+}
+
+static void write_direct(VringDriver *drv, Chain *chain, uint16_t head, const struct iovec *sg,
+                         unsigned int out, unsigned int in)
+{
+    uint16_t at = head;
+
+    chain->in_bytes = 0;
+    chain->ndescs = out + in;
+    for (unsigned int i = 0; i < out + in; i++) {
+        bool last = i + 1 == out + in;
+
+        drv->desc[at] = (struct vring_desc){
+            .addr = (uintptr_t)sg[i].iov_base,
+            .len = sg[i].iov_len,
+            .flags = (i < out ? 0 : VRING_DESC_F_WRITE) | (last ? 0 : VRING_DESC_F_NEXT),
+            .next = drv->chains[at].next,
+        };
+        chain->in_bytes += i < out ? 0 : sg[i].iov_len;
+        chain->tail = at;
+        at = drv->chains[at].next;
+    }
 }
 
 int vring_driver_add(VringDriver *drv, const struct iovec *sg, unsigned int out, unsigned int in,
@@ -203,10 +204,8 @@ int vring_driver_add(VringDriver *drv, const struct iovec *sg, unsigned int out,
 {
     unsigned int n = out + in;
     bool indirect = drv->tables && n > 1;
-    unsigned int ndescs = indirect ? 1 : n;
     uint16_t head = drv->free_head;
     Chain *chain = &drv->chains[head];
-    uint16_t tail;
 
     if (unlikely(drv->error)) {
         return -EIO;
@@ -214,17 +213,17 @@ int vring_driver_add(VringDriver *drv, const struct iovec *sg, unsigned int out,
     if (unlikely(n == 0 || n > drv->max_sg)) {
         return -EINVAL;
     }
-    if (unlikely(ndescs > drv->num_free)) {
+    if (unlikely(drv->num_free < (indirect ? 1 : n))) {
         return -ENOSPC;
     }
-    tail = indirect ? write_indirect(drv, sg, out, n) : write_direct(drv, sg, out, n);
-    drv->free_head = drv->chains[tail].next;
-    drv->num_free -= ndescs;
-    *chain = (Chain){ .token = token,
-                      .in_bytes = bytes_in(sg + out, in),
-                      .ndescs = ndescs,
-                      .tail = tail,
-                      .next = chain->next };
+    if (likely(indirect)) {
+        write_indirect(drv, chain, head, sg, out, in);
+    } else {
+        write_direct(drv, chain, head, sg, out, in);
+    }
+    chain->token = token;
+    drv->free_head = drv->chains[chain->tail].next;
+    drv->num_free -= chain->ndescs;
     drv->avail->ring[drv->avail_idx++ & drv->mask] = head;
     drv->nchains++;
     return 0;
@@ -300,10 +299,9 @@ void vring_driver_disable_interrupts(VringDriver *drv)
 /* ---- what comes back ---------------------------------------------------------------------------
  */
 
-static QAIO_COLD void *device_is_wrong(VringDriver *drv, const char *what)
+static QAIO_COLD void device_is_wrong(VringDriver *drv, const char *what)
 {
     drv->error = what;
-    return NULL;
 }
 
 bool vring_driver_used_pending(const VringDriver *drv)
@@ -321,6 +319,11 @@ static bool look_for_used(VringDriver *drv)
     if (drv->seen_used == drv->last_used && drv->interrupts && drv->event_idx) {
         ask_for_interrupt(drv);
         drv->seen_used = qatomic_load_acquire(&drv->used->idx);
+    }
+    if (unlikely((uint16_t)(drv->seen_used - drv->last_used) >
+                 (uint16_t)(drv->shown_idx - drv->last_used))) {
+        device_is_wrong(drv, "the device used more chains than it was shown");
+        return false;
     }
     return drv->seen_used != drv->last_used;
 }
@@ -344,17 +347,15 @@ void *vring_driver_get(VringDriver *drv, uint32_t *len)
     if (unlikely(drv->error) || (drv->seen_used == drv->last_used && !look_for_used(drv))) {
         return NULL;
     }
-    if (unlikely((uint16_t)(drv->seen_used - drv->last_used) >
-                 (uint16_t)(drv->shown_idx - drv->last_used))) {
-        return device_is_wrong(drv, "the device used more chains than it was shown");
-    }
     id = qatomic_read(&elem->id);
     written = qatomic_read(&elem->len);
     if (unlikely(id > drv->mask || !drv->chains[id].token)) {
-        return device_is_wrong(drv, "the device used a chain that it does not have");
+        device_is_wrong(drv, "the device used a chain that it does not have");
+        return NULL;
     }
     if (unlikely(written > drv->chains[id].in_bytes)) {
-        return device_is_wrong(drv, "the device wrote more than it was given room for");
+        device_is_wrong(drv, "the device wrote more than it was given room for");
+        return NULL;
     }
     token = drv->chains[id].token;
     free_chain(drv, id);

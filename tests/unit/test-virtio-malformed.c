@@ -230,9 +230,9 @@ static const Malformed malformed[] = {
     { "next/past-the-indirect-table", next_past_the_indirect_table, "descriptor 2 of a table of 2",
       0 },
     { "loop/of-one", loop_of_one, "buffer 8 of a chain", 0 },
-    { "loop/in-a-table", loop_of_two_in_a_table, "begins at 0 is a loop", 0 },
-    { "buffer/too-many", too_many_buffers, "one too many", 0 },
-    { "buffer/too-many-in-a-table", too_many_buffers_in_a_table, "one too many", 0 },
+    { "loop/in-a-table", loop_of_two_in_a_table, "buffer 8 of a chain", 0 },
+    { "buffer/too-many", too_many_buffers, "is a loop, or too long", 0 },
+    { "buffer/too-many-in-a-table", too_many_buffers_in_a_table, "is a loop, or too long", 0 },
     { "buffer/empty", empty_buffer, "is empty", 0 },
     { "buffer/read-after-write", read_after_write, "to be read after", 0 },
     { "buffer/before-the-region", before_the_region, "is not in memory", 0 },
@@ -318,21 +318,6 @@ static void test_malformed(gconstpointer data)
     check_works(&q);
     test_queue_cleanup(&q);
     test_queue_cleanup(&other);
-}
-
-/* A chain through all descriptors ends there, where more buffers would be taken. */
-static void test_loop_of_all(void)
-{
-    TestQueue q;
-
-    test_queue_init(&q, 4, 0);
-    for (int i = 0; i < 4; i++) {
-        q.desc[i] = desc(&q, 0, 16, NEXT, (i + 1) % 4);
-    }
-    offer(&q, 2);
-    g_assert_null(virtqueue_pop(q.vq, sizeof(TestElement)));
-    check_broken(&q, "begins at 2 is a loop");
-    test_queue_cleanup(&q);
 }
 
 static void test_indirect_not_agreed(void)
@@ -521,7 +506,6 @@ int main(int argc, char **argv)
         g_test_add_data_func(path, &malformed[i], test_malformed);
         g_free(path);
     }
-    g_test_add_func("/virtio-malformed/loop/of-all", test_loop_of_all);
     g_test_add_func("/virtio-malformed/indirect/not-agreed", test_indirect_not_agreed);
     g_test_add_func("/virtio-malformed/head/again", test_head_again);
     g_test_add_func("/virtio-malformed/ignored", test_what_is_ignored);
