@@ -81,11 +81,9 @@ static void virtio_queue_host_notifier_aio_poll_end(EventNotifier *n)
 
 void virtio_queue_aio_attach_host_notifier(VirtQueue *vq, AioContext *ctx)
 {
-    /* While nobody served the queue, chains may have come without a kick. */
+    /* Chains that came without a kick while nobody served the queue are found by io_poll, which the
+     * loop asks before it sleeps. */
     virtio_queue_set_notification(vq, 1);
-    if (!virtio_queue_empty(vq)) {
-        event_notifier_set(&vq->host_notifier);
-    }
     aio_set_event_notifier(ctx, &vq->host_notifier, true, virtio_queue_host_notifier_read,
                            virtio_queue_host_notifier_aio_poll,
                            virtio_queue_host_notifier_aio_poll_ready);

@@ -406,11 +406,12 @@ static void test_memory_regions(void)
     virtio_add_memory_region(&vdev, (void *)0x9000, 0x1000);
     check_regions(&vdev,
                   (hwaddr[][2]){ { 0x1000, 0x2000 }, { 0x5000, 0x6000 }, { 0x9000, 0xa000 } }, 3);
-    virtio_add_memory_region(&vdev, (void *)0x6000, 0x1000); /* touches the second */
-    virtio_add_memory_region(&vdev, (void *)0x4800, 0x1000); /* overlaps it */
+    virtio_add_memory_region(&vdev, (void *)0x6000, 0x1000); /* touches the second's end */
+    virtio_add_memory_region(&vdev, (void *)0x4000, 0x1000); /* and its beginning */
+    virtio_add_memory_region(&vdev, (void *)0x3800, 0x1000); /* overlaps it */
     virtio_add_memory_region(&vdev, (void *)0x5100, 0x10);   /* is in it */
     check_regions(&vdev,
-                  (hwaddr[][2]){ { 0x1000, 0x2000 }, { 0x4800, 0x7000 }, { 0x9000, 0xa000 } }, 3);
+                  (hwaddr[][2]){ { 0x1000, 0x2000 }, { 0x3800, 0x7000 }, { 0x9000, 0xa000 } }, 3);
     virtio_add_memory_region(&vdev, (void *)0x1800, 0x7900); /* joins all */
     check_regions(&vdev, (hwaddr[][2]){ { 0x1000, 0xa000 } }, 1);
     virtio_cleanup(&vdev);
@@ -769,6 +770,7 @@ static void test_attach_looks(void)
     g_assert_cmpint(vring_driver_kicks(q.drv), ==, 0);
     virtio_queue_aio_attach_host_notifier(q.vq, ctx);
     TEST_POLL_UNTIL(ctx, get_all(&q) == 2);
+    g_assert_true(add_and_kick(&q, 1)); /* and it sleeps until the next kick */
     virtio_queue_aio_detach_host_notifier(q.vq, ctx);
     test_queue_cleanup(&q);
     test_context_free(ctx);
