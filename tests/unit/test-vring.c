@@ -734,7 +734,7 @@ static void test_polled(void)
         q.handle = serve;
         vring_driver_disable_interrupts(q.drv);
         test_home_start(&home);
-        aio_context_set_poll_params(home.ctx, 20 * 1000 * 1000, 0, 0, &error_abort);
+        aio_context_set_poll_params(home.ctx, 2 * NANOSECONDS_PER_SECOND, 0, 0, &error_abort);
         virtio_queue_aio_attach_host_notifier(q.vq, home.ctx);
         for (int i = 0; i < 2000; i++) {
             kick(&q, 2);
@@ -742,9 +742,12 @@ static void test_polled(void)
                 g_thread_yield();
             }
         }
-        g_assert_cmpint(vring_driver_kicks(q.drv), <, 1000);
+        if (!test_runs_on_valgrind()) { /* which lets one thread run for long */
+            g_assert_cmpint(vring_driver_kicks(q.drv), <, 1000);
+        }
+        aio_context_set_poll_params(home.ctx, 0, 0, 0, &error_abort);
         for (int i = 0; i < 3; i++) { /* asleep by now */
-            g_usleep(50000);
+            g_usleep(20000);
             kick(&q, 1);
             for (int got = 0; got < 1; got += get_all(&q)) {
                 g_thread_yield();
