@@ -240,7 +240,8 @@ static GString *find_missing(const Hosts *hosts, const GPtrArray *samples)
     return missing;
 }
 
-/* What fio said of it in @output: the lines with an error of a server's, "<server> fio: ...". */
+/* What fio said of it in @output, on one line: "<server> fio: ..." what a server's said, "client:
+ * host=... disconnected" ours. */
 static char *find_said(const char *output)
 {
     gsize length;
@@ -250,10 +251,10 @@ static char *find_said(const char *output)
     char *line;
 
     for (char **p = lines; *p && **p != '{'; p++) {
-        char *after = strstr(*p, "> fio: ");
+        char *server = **p == '<' ? strstr(*p, "> fio: ") : NULL;
 
-        if (**p == '<' && after) {
-            g_string_append_printf(said, "%s\n", after + strlen("> fio: "));
+        if (server || g_str_has_prefix(*p, "client: ")) {
+            g_string_append_printf(said, "%s\n", server ? server + strlen("> fio: ") : *p);
         }
     }
     line = text_one_line(said->str, said->len, MAX_SAID);
@@ -266,8 +267,8 @@ char *hosts_problem(const Hosts *hosts, const GPtrArray *samples, const char *ou
     GString *missing = find_missing(hosts, samples);
     g_autofree char *said = missing->len ? find_said(output) : NULL;
 
-    if (said && *said) {
-        g_string_append_printf(missing, ": %s", said);
+    if (said) {
+        g_string_append_printf(missing, ": %s", *said ? said : "is fio --server running there?");
     }
     return g_string_free(missing, missing->len == 0);
 }

@@ -132,6 +132,21 @@ static void check_samples(Run *run)
     }
 }
 
+/* A host that lacks results is worth more than what fio's status says. */
+static void name_hosts(const Runner *r, Run *run, const char *path)
+{
+    char *which;
+
+    if (run->problem) {
+        fio_json_read_file(path, run->samples, NULL);
+    }
+    which = hosts_problem(r->hosts, run->samples, path);
+    if (which) {
+        g_free(run->problem);
+        run->problem = which;
+    }
+}
+
 static void read_samples(const Runner *r, Run *run, const char *path)
 {
     g_autoptr(GError) error = NULL;
@@ -139,8 +154,8 @@ static void read_samples(const Runner *r, Run *run, const char *path)
     if (!run->problem && !fio_json_read_file(path, run->samples, &error)) {
         run->problem = g_strdup(error->message);
     }
-    if (!run->problem && r->hosts) {
-        run->problem = hosts_problem(r->hosts, run->samples, path);
+    if (r->hosts) {
+        name_hosts(r, run, path);
     }
     check_samples(run);
     if (run->problem) {

@@ -118,7 +118,9 @@ static void test_problem(void)
     g_assert_cmpstr(dropped, ==,
                     "10.0.0.1:8771 did not run read: invalid external ioengine path \"./none.so\"; "
                     "failed parsing ioengine=external:./none.so; job global dropped");
-    g_assert_cmpstr(silent, ==, "other:8765 did not run read, x:8765 did not run read");
+    g_assert_cmpstr(
+        silent, ==,
+        "other:8765 did not run read, x:8765 did not run read: is fio --server running there?");
 }
 
 /* Of several jobs a host may lack one. */
@@ -132,7 +134,7 @@ static void test_one_job(void)
     g_ptr_array_add(samples, sample_new("y", "b:8765"));
     g_ptr_array_add(samples, sample_new("y", "a:8765"));
     problem = hosts_problem(hosts, samples, "/nonexistent");
-    g_assert_cmpstr(problem, ==, "b:8765 did not run x");
+    g_assert_cmpstr(problem, ==, "b:8765 did not run x: is fio --server running there?");
     hosts_free(hosts);
     g_ptr_array_unref(samples);
 }
