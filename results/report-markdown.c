@@ -6,8 +6,16 @@
 #include "report-table.h"
 #include <string.h>
 
-/* All that Markdown, as GitHub and GitLab have it, gives a meaning to. A mention and a number of an
- * issue are found after backslashes are gone; an empty comment breaks them. */
+/* Whether @c, in the middle of a text, has a meaning in Markdown as GitHub and GitLab have it. A
+ * colon has one before the name of a picture, and in an address. */
+static bool has_meaning(const char *c)
+{
+    return *c == ':' ? g_ascii_isalnum(c[1]) || (c[1] && strchr("+-/", c[1]))
+                     : strchr("\\`*_{}[]+!|~$", *c) != NULL;
+}
+
+/* A mention and a number of an issue are found after backslashes are gone; an empty comment breaks
+ * them. */
 static void append_escaped(GString *out, const char *text)
 {
     for (const char *c = text; *c; c++) {
@@ -16,7 +24,7 @@ static void append_escaped(GString *out, const char *text)
         } else if (*c == '<' || *c == '>' || *c == '&') {
             g_string_append(out, *c == '<' ? "&lt;" : *c == '>' ? "&gt;" : "&amp;");
         } else {
-            if (strchr("\\`*_{}[]+!|~$:", *c)) {
+            if (has_meaning(c)) {
                 g_string_append_c(out, '\\');
             }
             g_string_append_c(out, *c);
@@ -174,7 +182,7 @@ void report_markdown(const Judgement *judgement, GString *out)
 
     g_string_append(out, "### qaio-compare ");
     append_escaped(out, name);
-    g_string_append_printf(out, "\\: %s\n\n**", verdict_name(judgement->outcome));
+    g_string_append_printf(out, ": %s\n\n**", verdict_name(judgement->outcome));
     append_escaped(out, headline);
     g_string_append(out, "**\n\n");
     append_paragraph(out, words_tally(judgement));

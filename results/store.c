@@ -12,6 +12,7 @@
 #include "job-file.h"
 #include "json-member.h"
 #include "manifest.h"
+#include "syscalls.h"
 #include "untrusted-json.h"
 
 enum { MOST_FOLDERS = 1000 };
@@ -287,6 +288,9 @@ Suite *store_load(const char *folder, GError **error)
         if (!run->problem && run->file) {
             load_samples(folder, run);
         }
+    }
+    if (suite) {
+        syscalls_apply(suite);
     }
     return suite;
 }

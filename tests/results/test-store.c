@@ -124,6 +124,40 @@ static void test_round_trip(void)
     suite_free(suite);
 }
 
+/* System calls are counted in runs of their own; a set that is read again has them all the same. */
+static void test_system_calls_are_kept(void)
+{
+    Suite *suite = suite_of("nightly", "x"), *loaded;
+    Run *run = g_ptr_array_index(suite->runs, 0);
+    char *folder = store_new_folder(root, suite, NULL);
+    char *raw = g_build_filename(folder, "runs", "0005-read-b.json", NULL);
+    JsonNode *entries = json_from_string("[{\"arm\": 1, \"case\": 0, \"per_io\": 2.5}]", NULL);
+    char *folder_of_raw = g_path_get_dirname(raw), *output = NULL;
+    char *fixture =
+        g_build_filename(g_getenv("srcdir"), "tests", "results", "fio", "simple.json", NULL);
+
+    run->round = 0;
+    g_clear_pointer(&run->problem, g_free);
+    json_object_set_member(suite->manifest, "syscalls", entries);
+    g_assert_true(store_write_manifest(folder, suite, NULL));
+    g_assert_cmpint(g_mkdir_with_parents(folder_of_raw, 0700), ==, 0);
+    g_assert_true(g_file_get_contents(fixture, &output, NULL, NULL));
+    g_assert_true(g_file_set_contents(raw, output, -1, NULL));
+    loaded = store_load(folder, NULL);
+    g_assert_nonnull(loaded);
+    run = g_ptr_array_index(loaded->runs, 0);
+    g_assert_cmpstr(run->problem, ==, NULL);
+    g_assert_cmpuint(run->samples->len, ==, 1);
+    g_assert_cmpfloat(((Sample *)run->samples->pdata[0])->value[METRIC_SYSCALLS], ==, 2.5);
+    g_free(fixture);
+    g_free(output);
+    g_free(folder_of_raw);
+    g_free(raw);
+    g_free(folder);
+    suite_free(loaded);
+    suite_free(suite);
+}
+
 /* Two sets of the same second and revision are two folders. */
 static void test_folders_are_new(void)
 {
@@ -569,6 +603,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     add("/store/round-trip", test_round_trip);
+    add("/store/system-calls-are-kept", test_system_calls_are_kept);
     add("/store/folders-are-new", test_folders_are_new);
     add("/store/names", test_names);
     add("/store/jobs-of-one-name", test_jobs_of_one_name);
