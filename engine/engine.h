@@ -225,8 +225,7 @@ enum fio_q_status qaio_accounted_queue(struct thread_data *td, struct io_u *io_u
 
 void qaio_free_accounting(struct qaio_data *qd);
 
-/* ---- loops and files --------------------------------------------------------------------------
- */
+/* ---- loops and files ------------------------------------------------------------------------ */
 
 /* A main loop for the calling thread, and its AioContext; NULL and *errp on failure. And the end of
  * it. */

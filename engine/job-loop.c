@@ -143,8 +143,7 @@ void qaio_loop_stop(struct qaio_data *qd)
     qaio_loop_free(qd);
 }
 
-/* ---- files ------------------------------------------------------------------------------------
- */
+/* ---- files ---------------------------------------------------------------------------------- */
 
 /* A null node is of the size that fio has settled on for @f. */
 static BlockDriverState *open_node(struct qaio_data *qd, struct fio_file *f, int open_flags,

@@ -379,8 +379,7 @@ void blk_drain(BlockBackend *blk)
     bdrv_drain(blk->bs);
 }
 
-/* ---- what the node wants ----------------------------------------------------------------------
- */
+/* ---- what the node wants -------------------------------------------------------------------- */
 
 static void blk_root_drained_begin(void *opaque)
 {
@@ -487,8 +486,7 @@ void blk_unref(BlockBackend *blk)
     g_free(blk);
 }
 
-/* ---- errors ------------------------------------------------------------------------------------
- */
+/* ---- errors --------------------------------------------------------------------------------- */
 
 void blk_set_on_error(BlockBackend *blk, BlockdevOnError on_read_error,
                       BlockdevOnError on_write_error)
@@ -517,8 +515,7 @@ BlockErrorAction blk_get_error_action(BlockBackend *blk, bool is_read, int error
                                                 : BLOCK_ERROR_ACTION_REPORT;
 }
 
-/* ---- throttling ------------------------------------------------------------------------------
- */
+/* ---- throttling ----------------------------------------------------------------------------- */
 
 void blk_io_limits_enable(BlockBackend *blk, const char *group)
 {

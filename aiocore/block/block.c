@@ -27,8 +27,7 @@ static BlockDriver *find_driver(const char *filename, int fd, Error **errp)
     return NULL;
 }
 
-/* ---- nodes of a context -----------------------------------------------------------------------
- */
+/* ---- nodes of a context --------------------------------------------------------------------- */
 
 BdrvNodeList *bdrv_nodes_of(AioContext *ctx)
 {
@@ -42,8 +41,7 @@ BdrvNodeList *bdrv_nodes_of(AioContext *ctx)
     return nodes;
 }
 
-/* ---- opening and closing ------------------------------------------------------------------------
- */
+/* ---- opening and closing -------------------------------------------------------------------- */
 
 BlockDriverState *bdrv_open(BlockDriver *drv, const BlockdevOptions *options, int open_flags,
                             AioContext *ctx, Error **errp)
@@ -105,8 +103,7 @@ void bdrv_unref(BlockDriverState *bs)
     g_free(bs);
 }
 
-/* ---- moving to another context ------------------------------------------------------------------
- */
+/* ---- moving to another context -------------------------------------------------------------- */
 
 typedef struct HomeCall {
     QEMUBHFunc *cb;
@@ -191,8 +188,7 @@ int bdrv_try_set_aio_context(BlockDriverState *bs, AioContext *new_context, Erro
     return ret;
 }
 
-/* ---- properties ---------------------------------------------------------------------------------
- */
+/* ---- properties ----------------------------------------------------------------------------- */
 
 AioContext *bdrv_get_aio_context(BlockDriverState *bs)
 {

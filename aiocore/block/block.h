@@ -138,8 +138,7 @@ int coroutine_fn bdrv_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset, int
 int coroutine_fn bdrv_co_truncate(BlockDriverState *bs, int64_t offset, PreallocMode prealloc,
                                   Error **errp);
 
-/* ---- drained sections -------------------------------------------------------------------------
- */
+/* ---- drained sections ----------------------------------------------------------------------- */
 
 /*
  * From begin to end @bs has nothing in flight, and what its BlockBackend starts meanwhile is parked

@@ -87,8 +87,7 @@ typedef struct BdrvParentOps {
 /* The nodes of one context. Its home thread's. */
 typedef QTAILQ_HEAD(BdrvNodeList, BlockDriverState) BdrvNodeList;
 
-/* ---- block.c ----------------------------------------------------------------------------------
- */
+/* ---- block.c -------------------------------------------------------------------------------- */
 
 BdrvNodeList *bdrv_nodes_of(AioContext *ctx);
 
@@ -121,8 +120,7 @@ struct BlockDriverState {
     QTAILQ_ENTRY(BlockDriverState) node_list;
 };
 
-/* ---- tracked-request.c ------------------------------------------------------------------------
- */
+/* ---- tracked-request.c ---------------------------------------------------------------------- */
 
 static inline void coroutine_fn tracked_request_begin(BdrvTrackedRequest *req, BlockDriverState *bs,
                                                       int64_t offset, int64_t bytes,
@@ -165,8 +163,7 @@ static inline void coroutine_fn bdrv_wait_serialising_requests(BdrvTrackedReques
     }
 }
 
-/* ---- request-padding.c ------------------------------------------------------------------------
- */
+/* ---- request-padding.c ---------------------------------------------------------------------- */
 
 /*
  * A request widened to whole blocks: the blocks at its ends are in a buffer of ours.
@@ -203,14 +200,12 @@ void bdrv_padding_finish(BdrvRequestPadding *pad);
 
 void bdrv_padding_cleanup(BlockDriverState *bs);
 
-/* ---- io.c -------------------------------------------------------------------------------------
- */
+/* ---- io.c ----------------------------------------------------------------------------------- */
 
 /* -EIO for a range that cannot be addressed, -EPERM when @bs is read-only. */
 int bdrv_check_write_request(BlockDriverState *bs, int64_t offset, int64_t bytes);
 
-/* ---- driver-io.c ------------------------------------------------------------------------------
- */
+/* ---- driver-io.c ---------------------------------------------------------------------------- */
 
 /* Whether @n is within @limit, which is none if it is 0: less 1, that is the largest there is. */
 static inline bool bdrv_is_within(uint64_t n, uint32_t limit)
@@ -260,8 +255,7 @@ static inline int coroutine_fn bdrv_aligned_pwritev(BlockDriverState *bs, int64_
 int coroutine_fn bdrv_driver_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes);
 int coroutine_fn bdrv_driver_flush(BlockDriverState *bs);
 
-/* ---- write-zeroes.c ---------------------------------------------------------------------------
- */
+/* ---- write-zeroes.c ------------------------------------------------------------------------- */
 
 /* The same with zeroes. */
 int coroutine_fn bdrv_aligned_pwrite_zeroes(BlockDriverState *bs, int64_t offset, int64_t bytes,

@@ -58,8 +58,7 @@ static void do_drained_end(BlockDriverState *bs)
     }
 }
 
-/* ---- from anywhere ----------------------------------------------------------------------------
- */
+/* ---- from anywhere -------------------------------------------------------------------------- */
 
 typedef void DrainFunc(BlockDriverState *bs);
 
@@ -114,8 +113,7 @@ void bdrv_drain(BlockDriverState *bs)
     bdrv_drained_end(bs);
 }
 
-/* ---- all nodes of a context --------------------------------------------------------------------
- */
+/* ---- all nodes of a context ----------------------------------------------------------------- */
 
 /* All are quiesced first: one that is still at work may wait for another. */
 void bdrv_drain_all_begin(AioContext *ctx)

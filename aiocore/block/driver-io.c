@@ -84,8 +84,7 @@ int coroutine_fn bdrv_driver_flush(BlockDriverState *bs)
     return bdrv_co_io_em_wait(&co, bs->drv->bdrv_aio_flush(bs, bdrv_co_io_em_complete, &co));
 }
 
-/* ---- cutting to what the driver takes ---------------------------------------------------------
- */
+/* ---- cutting to what the driver takes ------------------------------------------------------- */
 
 /* A copy is made in pieces of this size. */
 #define BOUNCE_BYTES (1024 * 1024)

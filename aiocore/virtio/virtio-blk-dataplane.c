@@ -114,8 +114,7 @@ void virtio_blk_data_plane_destroy(VirtIOBlockDataPlane *s)
     g_free(s);
 }
 
-/* ---- start and stop -------------------------------------------------------------------------
- */
+/* ---- start and stop ------------------------------------------------------------------------- */
 
 static void run_in_iothread(VirtIOBlockDataPlane *s, QEMUBHFunc *cb)
 {

@@ -13,8 +13,7 @@
 
 typedef struct virtio_blk_discard_write_zeroes Segment;
 
-/* ---- completion -------------------------------------------------------------------------------
- */
+/* ---- completion ----------------------------------------------------------------------------- */
 
 void virtio_blk_req_complete(VirtIOBlockReq *req, uint8_t status)
 {
@@ -112,8 +111,7 @@ static void virtio_blk_other_complete(void *opaque, int ret)
     virtio_blk_req_complete(req, VIRTIO_BLK_S_OK);
 }
 
-/* ---- the chain --------------------------------------------------------------------------------
- */
+/* ---- the chain ------------------------------------------------------------------------------ */
 
 /* Cut the header off the front of what the device reads: *@niov buffers at *@iov. */
 static bool parse_outhdr(VirtIOBlockReq *req, struct iovec **iov, unsigned *niov)
@@ -185,8 +183,7 @@ static bool virtio_blk_parse_request(VirtIOBlockReq *req)
     return !(req->out.type & VIRTIO_BLK_T_OUT) || parse_out_data(req, out_iov, out_num);
 }
 
-/* ---- reads and writes -------------------------------------------------------------------------
- */
+/* ---- reads and writes ----------------------------------------------------------------------- */
 
 /* A file may have grown since we last asked for its length. */
 static bool lies_on_disk(VirtIOBlock *s, uint64_t sector, uint64_t nb_sectors)
@@ -227,8 +224,7 @@ static void virtio_blk_handle_rw(VirtIOBlockReq *req, MultiReqBuffer *mrb)
     virtio_blk_multireq_add(s, mrb, req, type == BLOCK_ACCT_WRITE);
 }
 
-/* ---- the others -------------------------------------------------------------------------------
- */
+/* ---- the others ----------------------------------------------------------------------------- */
 
 /* What came before is started before. */
 static void submit_waiting(VirtIOBlock *s, MultiReqBuffer *mrb)

@@ -40,8 +40,7 @@ struct VirtIOBlockReq {
 /* What every request touches are two cache lines, and one of its buffers. */
 G_STATIC_ASSERT(offsetof(VirtIOBlockReq, mr_iov) <= 128);
 
-/* ---- virtio-blk-request.c ---------------------------------------------------------------------
- */
+/* ---- virtio-blk-request.c ------------------------------------------------------------------- */
 
 /*
  * Check a request that was popped, and start it; a read or write may wait in @mrb for others. What
@@ -60,8 +59,7 @@ void virtio_blk_req_complete(VirtIOBlockReq *req, uint8_t status);
  * has their mr_iov, or one that is alone. */
 void virtio_blk_rw_complete(void *opaque, int ret);
 
-/* ---- virtio-blk-errors.c ----------------------------------------------------------------------
- */
+/* ---- virtio-blk-errors.c -------------------------------------------------------------------- */
 
 /*
  * @req failed with the errno @error. True: it was completed with an error, or is kept until the

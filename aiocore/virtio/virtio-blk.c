@@ -8,8 +8,7 @@
 #include "base/osdep.h"
 #include "virtio/virtio-blk-request.h"
 
-/* ---- taking requests --------------------------------------------------------------------------
- */
+/* ---- taking requests ------------------------------------------------------------------------ */
 
 /* All that there are now. Whether there were any. */
 static bool handle_all(VirtIOBlock *s, VirtQueue *vq, MultiReqBuffer *mrb)
@@ -78,8 +77,7 @@ void virtio_blk_handle_output(VirtIODevice *vdev, VirtQueue *vq)
     virtio_blk_handle_vq(virtio_blk_of(vdev), vq);
 }
 
-/* ---- reset ------------------------------------------------------------------------------------
- */
+/* ---- reset ---------------------------------------------------------------------------------- */
 
 /* Those in flight may fail while we wait for them, and then are among those that are kept. */
 void virtio_blk_reset(VirtIOBlock *s)
@@ -94,8 +92,7 @@ static void virtio_blk_device_reset(VirtIODevice *vdev)
     virtio_blk_reset(virtio_blk_of(vdev));
 }
 
-/* ---- what the driver is told -------------------------------------------------------------------
- */
+/* ---- what the driver is told ---------------------------------------------------------------- */
 
 void virtio_blk_update_config(VirtIOBlock *s)
 {
@@ -132,8 +129,7 @@ static uint64_t virtio_blk_get_features(const VirtIOBlkConf *conf)
     return features;
 }
 
-/* ---- making a device ---------------------------------------------------------------------------
- */
+/* ---- making a device ------------------------------------------------------------------------ */
 
 static bool check_conf(const VirtIOBlkConf *conf, Error **errp)
 {

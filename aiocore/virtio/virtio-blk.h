@@ -2,10 +2,14 @@
  * virtio-blk: a block device that a driver reaches through virtqueues.
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- *     driver ── kick ──▶ virtio_blk_handle_vq ──▶ request by request: checked
- * (virtio-blk-request.c) │ reads and writes: joined (virtio-blk-multireq.c) ▼ blk_aio_*  of the
- * BlockBackend ▼ driver ◀── notify ── used ring ◀── status ◀── done; or failed
- * (virtio-blk-errors.c)
+ *     driver ── kick ──▶ virtio_blk_handle_vq
+ *                          │  each request: checked                 virtio-blk-request.c
+ *                          │  reads and writes: joined              virtio-blk-multireq.c
+ *                          ▼
+ *                        blk_aio_* of the BlockBackend
+ *                          │  failed: reported, ignored, or kept    virtio-blk-errors.c
+ *                          ▼
+ *     driver ◀── notify ── used ring, with a status
  *
  * A device works in the AioContext of its BlockBackend: all queues are served there, and everything
  * here belongs to that context's home thread. Queues that different IOThreads shall serve belong to

@@ -13,8 +13,7 @@
 #include "base/osdep.h"
 #include "virtio/virtio_int.h"
 
-/* ---- kicks --------------------------------------------------------------------------------------
- */
+/* ---- kicks ---------------------------------------------------------------------------------- */
 
 void virtio_queue_notify_vq(VirtQueue *vq)
 {
@@ -96,8 +95,7 @@ void virtio_queue_aio_detach_host_notifier(VirtQueue *vq, AioContext *ctx)
     aio_set_event_notifier(ctx, &vq->host_notifier, true, NULL, NULL, NULL);
 }
 
-/* ---- interrupts ---------------------------------------------------------------------------------
- */
+/* ---- interrupts ----------------------------------------------------------------------------- */
 
 static void count_interrupt(VirtQueue *vq)
 {

@@ -18,8 +18,7 @@
 
 #define CACHE_LINE 64
 
-/* ---- devices and queues ------------------------------------------------------------------------
- */
+/* ---- devices and queues --------------------------------------------------------------------- */
 
 static const char *virtio_id_to_name(uint16_t device_id)
 {
@@ -124,8 +123,7 @@ int virtio_queue_get_num(VirtIODevice *vdev, int n)
     return vdev->vq[n]->num;
 }
 
-/* ---- what a driver does when it starts ---------------------------------------------------------
- */
+/* ---- what a driver does when it starts ------------------------------------------------------ */
 
 int virtio_set_features(VirtIODevice *vdev, uint64_t val)
 {
@@ -212,8 +210,7 @@ void virtio_reset(VirtIODevice *vdev)
     qatomic_set(&vdev->failing, false);
 }
 
-/* ---- failure ------------------------------------------------------------------------------------
- */
+/* ---- failure -------------------------------------------------------------------------------- */
 
 /* Who sleeps until the device has done something, shall wake and see that it will not. */
 static void wake_drivers(VirtIODevice *vdev)

@@ -4,13 +4,13 @@
  *
  * A device model embeds a VirtIODevice and goes through this:
  *
- *     virtio_init, virtio_add_queue, virtio_queue_set_element      the device is made
- *     virtio_add_memory_region, virtio_set_features,               what a guest does, or a VMM for
- * it virtio_queue_set_num, virtio_queue_set_rings virtio_queue_set_host_notifier,
- * ..._guest_notifier,          with eventfds; or virtio_queue_notify
- *     virtio_queue_aio_attach_host_notifier                        and vdev->notify without
- *     virtqueue_pop ... virtqueue_push, virtio_notify              requests
- *     virtio_reset                                                 as after virtio_add_queue
+ *     virtio_init, virtio_add_queue, virtio_queue_set_element    the device is made
+ *     virtio_add_memory_region, virtio_set_features              what a guest does, or a VMM for it
+ *     virtio_queue_set_num, virtio_queue_set_rings
+ *     virtio_queue_set_host_notifier, ..._guest_notifier         with eventfds; else by calls of
+ *     virtio_queue_aio_attach_host_notifier                        virtio_queue_notify and notify
+ *     virtqueue_pop ... virtqueue_push, virtio_notify            requests
+ *     virtio_reset                                               as after virtio_add_queue
  *     virtio_cleanup
  *
  * Threads: all of a device is set up, reset and cleaned up while none of its queues is served. Each
@@ -83,8 +83,7 @@ typedef struct VirtQueueElement {
     struct iovec *in_sg;
 } VirtQueueElement;
 
-/* ---- making a device --------------------------------------------------------------------------
- */
+/* ---- making a device ------------------------------------------------------------------------ */
 
 /* Fills in @vdev, whose memory is the caller's, with @config_size bytes of configuration space. Any
  * thread. */
@@ -148,8 +147,7 @@ bool virtio_queue_ready(const VirtQueue *vq);
  */
 void virtio_reset(VirtIODevice *vdev);
 
-/* ---- requests ----------------------------------------------------------------------------------
- */
+/* ---- requests ------------------------------------------------------------------------------- */
 
 /*
  * Take the next chain. Returns its element, of which VirtQueueElement is filled in and the rest is
@@ -179,8 +177,7 @@ unsigned int virtio_queue_get_inuse(const VirtQueue *vq);
  * broken or the queue has no rings. */
 bool virtio_queue_empty(VirtQueue *vq);
 
-/* ---- kicks: the driver tells the device -------------------------------------------------------
- */
+/* ---- kicks: the driver tells the device ----------------------------------------------------- */
 
 /*
  * Whether the driver is to kick when it adds to the queue. Chains that it added before it saw this
@@ -208,8 +205,7 @@ void virtio_queue_aio_detach_host_notifier(VirtQueue *vq, AioContext *ctx);
 /* Clear the notifier, and serve the queue if it was raised. */
 void virtio_queue_host_notifier_read(EventNotifier *n);
 
-/* ---- interrupts: the device tells the driver --------------------------------------------------
- */
+/* ---- interrupts: the device tells the driver ------------------------------------------------ */
 
 /* Whether the driver wants to be told of what was pushed since this last returned true or false: a
  * question that changes the answer to the next. */
@@ -226,8 +222,7 @@ EventNotifier *virtio_queue_get_guest_notifier(VirtQueue *vq);
 /* How often the two above did it. Any thread. */
 uint64_t virtio_queue_get_interrupts(const VirtQueue *vq);
 
-/* ---- failure ----------------------------------------------------------------------------------
- */
+/* ---- failure -------------------------------------------------------------------------------- */
 
 /*
  * The driver did what it must not: no queue of @vdev is served until the next virtio_reset(), and

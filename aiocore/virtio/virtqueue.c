@@ -21,8 +21,7 @@
 #include "base/osdep.h"
 #include "virtio/virtio_int.h"
 
-/* ---- kicks wanted or not -----------------------------------------------------------------------
- */
+/* ---- kicks wanted or not -------------------------------------------------------------------- */
 
 /* The barrier is for the caller's next look at avail->idx. Pairs with that in
  * vring_driver_kick_prepare(). */
@@ -64,8 +63,7 @@ bool virtio_queue_get_notification(const VirtQueue *vq)
     return vq->notification;
 }
 
-/* ---- taking a chain
- * ------------------------------------------------------------------------------ */
+/* ---- taking a chain ------------------------------------------------------------------------- */
 
 bool virtio_queue_empty(VirtQueue *vq)
 {
@@ -264,8 +262,7 @@ void *virtqueue_pop(VirtQueue *vq, size_t sz)
     return elem;
 }
 
-/* ---- handing it back
- * ------------------------------------------------------------------------------ */
+/* ---- handing it back ------------------------------------------------------------------------ */
 
 void virtqueue_fill(VirtQueue *vq, const VirtQueueElement *elem, unsigned int len, unsigned int idx)
 {
@@ -313,8 +310,7 @@ unsigned int virtio_queue_get_inuse(const VirtQueue *vq)
     return vq->inuse;
 }
 
-/* ---- interrupts wanted or not
- * -------------------------------------------------------------------- */
+/* ---- interrupts wanted or not --------------------------------------------------------------- */
 
 bool virtio_should_notify(VirtIODevice *vdev, VirtQueue *vq)
 {

@@ -229,8 +229,7 @@ int vring_driver_add(VringDriver *drv, const struct iovec *sg, unsigned int out,
     return 0;
 }
 
-/* ---- kicks ------------------------------------------------------------------------------------
- */
+/* ---- kicks ---------------------------------------------------------------------------------- */
 
 bool vring_driver_kick_prepare(VringDriver *drv)
 {
@@ -259,8 +258,7 @@ bool vring_driver_kick_prepare(VringDriver *drv)
     return kick;
 }
 
-/* ---- interrupts --------------------------------------------------------------------------------
- */
+/* ---- interrupts ----------------------------------------------------------------------------- */
 
 /* For the chain that follows those we have taken. The device's answer to it is in what it does
  * after the barrier: it interrupts, or has used something already, which the caller then sees.
@@ -296,8 +294,7 @@ void vring_driver_disable_interrupts(VringDriver *drv)
     }
 }
 
-/* ---- what comes back ---------------------------------------------------------------------------
- */
+/* ---- what comes back ------------------------------------------------------------------------ */
 
 static QAIO_COLD void device_is_wrong(VringDriver *drv, const char *what)
 {
@@ -366,8 +363,7 @@ void *vring_driver_get(VringDriver *drv, uint32_t *len)
     return token;
 }
 
-/* ---- questions ---------------------------------------------------------------------------------
- */
+/* ---- questions ------------------------------------------------------------------------------ */
 
 unsigned int vring_driver_inflight(const VringDriver *drv)
 {

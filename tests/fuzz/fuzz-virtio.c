@@ -46,8 +46,7 @@ typedef struct Fuzz {
     unsigned stops;
 } Fuzz;
 
-/* ---- the input ----------------------------------------------------------------------------------
- */
+/* ---- the input ------------------------------------------------------------------------------ */
 
 /* The next @n bytes as a number; 0 beyond the end. */
 static uint64_t take(Fuzz *f, unsigned n)
@@ -83,8 +82,7 @@ static void put(unsigned offset, const void *bytes, size_t len)
     memcpy(memory() + offset, bytes, MIN(len, end - offset));
 }
 
-/* ---- steps of a driver
- * --------------------------------------------------------------------------- */
+/* ---- steps of a driver ---------------------------------------------------------------------- */
 
 static void step_write(Fuzz *f)
 {
@@ -206,8 +204,7 @@ static void step_rings(Fuzz *f)
     virtio_queue_set_rings(f->vdev, n, desc, avail, used);
 }
 
-/* ---- steps of a disk
- * ------------------------------------------------------------------------------ */
+/* ---- steps of a disk ------------------------------------------------------------------------ */
 
 static void step_complete(Fuzz *f)
 {
@@ -254,8 +251,7 @@ static Step *const steps[] = {
     step_error, step_policy, step_resume, step_rings,
 };
 
-/* ---- the whole
- * ----------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------ */
 
 static void map_memory(void)
 {

@@ -60,8 +60,7 @@ struct World {
     bool stop;               /* atomic */
 };
 
-/* ---- what a walker does ------------------------------------------------------------------------
- */
+/* ---- what a walker does --------------------------------------------------------------------- */
 
 static int context_index(World *w, AioContext *ctx)
 {
@@ -207,8 +206,7 @@ static void coroutine_fn walker_entry(void *opaque)
     qatomic_dec(&w->left);
 }
 
-/* ---- what the test's thread does ---------------------------------------------------------------
- */
+/* ---- what the test's thread does ------------------------------------------------------------ */
 
 static void bell_bh(void *opaque)
 {
@@ -282,8 +280,7 @@ static void run(World *w)
     g_rand_free(rand);
 }
 
-/* ---- set-up ------------------------------------------------------------------------------------
- */
+/* ---- set-up --------------------------------------------------------------------------------- */
 
 /* How a loop waits is chosen while it does not turn. */
 static void set_fdmon(World *w, AioFDMon fdmon)

@@ -26,8 +26,7 @@ static void tear_down(Fixture *f)
     test_context_free(f->own);
 }
 
-/* ---- a bottom half elsewhere ------------------------------------------------------------------
- */
+/* ---- a bottom half elsewhere ---------------------------------------------------------------- */
 
 typedef struct Visit {
     AioContext *home; /* where it ran */
@@ -106,8 +105,7 @@ static void test_bh_waits_for_the_waiter(void)
     tear_down(&f);
 }
 
-/* ---- AIO_WAIT_WHILE ----------------------------------------------------------------------------
- */
+/* ---- AIO_WAIT_WHILE ------------------------------------------------------------------------- */
 
 static void test_false_already(void)
 {
@@ -280,8 +278,7 @@ static void test_all_waiters_are_kicked(void)
     tear_down(&f);
 }
 
-/* ---- the lock ----------------------------------------------------------------------------------
- */
+/* ---- the lock ------------------------------------------------------------------------------- */
 
 /* What another thread does with the lock while one waits with it. */
 static void lock_bh(void *opaque)

@@ -423,8 +423,7 @@ static void start_requests(Round *r, int n)
     }
 }
 
-/* ---- the memory driver's timing ---------------------------------------------------------------
- */
+/* ---- the memory driver's timing ------------------------------------------------------------- */
 
 /* One of those that wait goes on; or it takes longer. */
 static void mem_run_bh(void *opaque)
@@ -642,8 +641,7 @@ static void drain_all(Round *r, int arg G_GNUC_UNUSED)
     bdrv_drain_all_end(ctx);
 }
 
-/* ---- moves -------------------------------------------------------------------------------------
- */
+/* ---- moves ---------------------------------------------------------------------------------- */
 
 static void move(Round *r)
 {
@@ -675,8 +673,7 @@ static void move_and_move(Round *r)
     }
 }
 
-/* ---- a round -----------------------------------------------------------------------------------
- */
+/* ---- a round -------------------------------------------------------------------------------- */
 
 static void step(Round *r)
 {
@@ -860,8 +857,7 @@ static void round_run(Round *r)
     g_free(r->disk);
 }
 
-/* ---- what the node is made of ------------------------------------------------------------------
- */
+/* ---- what the node is made of --------------------------------------------------------------- */
 
 static void mem_round(Round *r)
 {
@@ -941,8 +937,7 @@ static void buffered_round(Round *r)
     file_round(r, 0);
 }
 
-/* ---- tests -------------------------------------------------------------------------------------
- */
+/* ---- tests ---------------------------------------------------------------------------------- */
 
 typedef struct Test {
     const char *path;

@@ -186,8 +186,7 @@ static void test_drain_is_not_kept_up_by_callbacks(void)
     tear_down(&f);
 }
 
-/* ---- all nodes --------------------------------------------------------------------------------
- */
+/* ---- all nodes ------------------------------------------------------------------------------ */
 
 static void test_all_nodes_of_a_context(void)
 {
@@ -216,8 +215,7 @@ static void test_all_nodes_of_a_context(void)
     tear_down(&f);
 }
 
-/* ---- between threads --------------------------------------------------------------------------
- */
+/* ---- between threads ------------------------------------------------------------------------ */
 
 static void start_bh(void *opaque)
 {
@@ -311,8 +309,7 @@ static void test_from_another_thread(void)
     iothread_join(iothread);
 }
 
-/* ---- a context that cannot take the node --------------------------------------------------------
- */
+/* ---- a context that cannot take the node ---------------------------------------------------- */
 
 static int attach_fails(BlockDriverState *bs, Error **errp)
 {

@@ -553,8 +553,7 @@ static void test_zeroes_with_fua_are_flushed(void)
     tear_down(&f);
 }
 
-/* ---- resizing ---------------------------------------------------------------------------------
- */
+/* ---- resizing ------------------------------------------------------------------------------- */
 
 typedef struct Resize {
     Fixture *f;

@@ -246,8 +246,7 @@ static void test_requests_keep_their_order(void)
     test_context_free(ctx);
 }
 
-/* ---- drained sections, moves ------------------------------------------------------------------
- */
+/* ---- drained sections, moves ---------------------------------------------------------------- */
 
 static void test_drain_does_not_wait_for_limits(void)
 {
@@ -320,8 +319,7 @@ static void test_leaving_lets_the_others_go_on(void)
     test_context_free(ctx);
 }
 
-/* ---- threads ----------------------------------------------------------------------------------
- */
+/* ---- threads -------------------------------------------------------------------------------- */
 
 typedef struct StartCall {
     Load *l;

@@ -31,8 +31,7 @@ static void offer(TestQueue *q, uint16_t head)
     q->avail->ring[q->avail->idx++ % q->num] = head;
 }
 
-/* ---- what is wrong ------------------------------------------------------------------------------
- */
+/* ---- what is wrong -------------------------------------------------------------------------- */
 
 static void head_past_the_table(TestQueue *q)
 {
@@ -254,8 +253,7 @@ static const Malformed malformed[] = {
     { "index/backwards", index_backwards, "from 0 to 65535", 0 },
 };
 
-/* ---- and what comes of it -----------------------------------------------------------------------
- */
+/* ---- and what comes of it ------------------------------------------------------------------- */
 
 /* The device is broken, and says so in one line; nothing is served, whatever else comes. */
 static void check_broken(TestQueue *q, const char *says)
@@ -379,8 +377,7 @@ static void test_first_message_stays(void)
     test_queue_cleanup(&q);
 }
 
-/* ---- rings in the wrong place -------------------------------------------------------------------
- */
+/* ---- rings in the wrong place --------------------------------------------------------------- */
 
 static void check_rings(uintptr_t desc, uintptr_t avail, uintptr_t used, const char *says)
 {
@@ -422,8 +419,7 @@ static void test_num(void)
     }
 }
 
-/* ---- a driver that writes while the device reads ------------------------------------------------
- */
+/* ---- a driver that writes while the device reads -------------------------------------------- */
 
 #ifndef __SANITIZE_THREAD__ /* which is what TSan reports */
 

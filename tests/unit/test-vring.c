@@ -8,8 +8,7 @@
 
 #include <poll.h>
 
-/* ---- memory: calls for it are counted ----------------------------------------------------------
- */
+/* ---- memory: calls for it are counted ------------------------------------------------------- */
 
 static unsigned long allocations;
 
@@ -31,8 +30,7 @@ COUNTED(void *, g_malloc0_n, (gsize n, gsize size), (n, size))
 COUNTED(void *, g_realloc_n, (gpointer p, gsize n, gsize size), (p, n, size))
 COUNTED(int, posix_memalign, (void **p, size_t align, size_t size), (p, align, size))
 
-/* ---- layout ------------------------------------------------------------------------------------
- */
+/* ---- layout --------------------------------------------------------------------------------- */
 
 /* The numbers of virtio 1.x, 2.7. */
 static void test_layout(void)
@@ -94,8 +92,7 @@ static void test_invalid_sizes(void)
     g_assert_null(vring_driver_new(4, VRING_SIZE_MAX + 1, F_INDIRECT));
 }
 
-/* ---- requests ----------------------------------------------------------------------------------
- */
+/* ---- requests ------------------------------------------------------------------------------- */
 
 static void check_element(TestQueue *q, const VirtQueueElement *e, unsigned int out,
                           unsigned int in, uintptr_t id)
@@ -382,8 +379,7 @@ static void test_features(void)
     test_queue_cleanup(&q);
 }
 
-/* ---- memory regions ----------------------------------------------------------------------------
- */
+/* ---- memory regions ------------------------------------------------------------------------- */
 
 static void check_regions(const VirtIODevice *vdev, const hwaddr (*want)[2], int n)
 {
@@ -417,8 +413,7 @@ static void test_memory_regions(void)
     virtio_cleanup(&vdev);
 }
 
-/* ---- who tells whom ----------------------------------------------------------------------------
- */
+/* ---- who tells whom ------------------------------------------------------------------------- */
 
 /* By its definition: chain number event is among those from old to before new. */
 static void test_need_event(void)
@@ -609,8 +604,7 @@ static void test_irqfd(void)
     test_queue_cleanup(&q);
 }
 
-/* ---- what the driver checks --------------------------------------------------------------------
- */
+/* ---- what the driver checks ----------------------------------------------------------------- */
 
 static void check_driver_error(const struct vring_used_elem *elem, uint16_t idx, const char *what)
 {
@@ -640,8 +634,7 @@ static void test_driver_checks(void)
     check_driver_error(&(struct vring_used_elem){ 0, 0 }, 0xffff, "more chains");
 }
 
-/* ---- in an AioContext --------------------------------------------------------------------------
- */
+/* ---- in an AioContext ----------------------------------------------------------------------- */
 
 static void serve(TestQueue *q)
 {
@@ -808,8 +801,7 @@ static void test_broken_is_not_polled(void)
     test_context_free(ctx);
 }
 
-/* ---- two threads -------------------------------------------------------------------------------
- */
+/* ---- two threads ---------------------------------------------------------------------------- */
 
 typedef struct Stress {
     TestQueue q;
@@ -932,8 +924,7 @@ static void test_two_threads(void)
     stress(256, 128, F_EVENT_IDX | F_INDIRECT, 5 * total);
 }
 
-/* ---- memory ------------------------------------------------------------------------------------
- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
 static void test_no_allocation(void)
 {
