@@ -16,14 +16,20 @@ static void add_name(JsonBuilder *b, const char *name)
     json_builder_set_member_name(b, name);
 }
 
-/* A string, valid whatever it was; null for NULL. */
+/* A string, valid whatever it was. */
+static void add_text(JsonBuilder *b, gconstpointer text)
+{
+    g_autofree char *valid = g_utf8_make_valid(text, -1);
+
+    json_builder_add_string_value(b, valid);
+}
+
+/* The same as a member; null for NULL. */
 static void add_string(JsonBuilder *b, const char *name, const char *value)
 {
     add_name(b, name);
     if (value) {
-        g_autofree char *valid = g_utf8_make_valid(value, -1);
-
-        json_builder_add_string_value(b, valid);
+        add_text(b, value);
     } else {
         json_builder_add_null_value(b);
     }
@@ -56,9 +62,19 @@ static void add_strings(JsonBuilder *b, const char *name, char *const *values)
     add_name(b, name);
     json_builder_begin_array(b);
     for (guint i = 0; values && values[i]; i++) {
-        g_autofree char *valid = g_utf8_make_valid(values[i], -1);
+        add_text(b, values[i]);
+    }
+    json_builder_end_array(b);
+}
 
-        json_builder_add_string_value(b, valid);
+typedef void AddItem(JsonBuilder *b, gconstpointer item);
+
+static void add_list(JsonBuilder *b, const char *name, const GPtrArray *items, AddItem *add_item)
+{
+    add_name(b, name);
+    json_builder_begin_array(b);
+    for (guint i = 0; i < items->len; i++) {
+        add_item(b, g_ptr_array_index(items, i));
     }
     json_builder_end_array(b);
 }
@@ -84,38 +100,28 @@ static void add_options(JsonBuilder *b, const JudgeOptions *o)
     json_builder_end_object(b);
 }
 
-static void add_arms(JsonBuilder *b, const Judgement *judgement)
+static void add_arm(JsonBuilder *b, gconstpointer item)
 {
-    add_name(b, "arms");
-    json_builder_begin_array(b);
-    for (guint i = 0; i < judgement->suite->arms->len; i++) {
-        const Arm *arm = judgement_arm(judgement, i);
+    const Arm *arm = item;
 
-        json_builder_begin_object(b);
-        add_string(b, "name", arm->name);
-        add_string(b, "spec", arm->spec);
-        add_string(b, "kind", arm->kind == ARM_FIO ? "fio" : "qemu-img");
-        add_string(b, "engine", arm->engine);
-        add_strings(b, "options", arm->options);
-        json_builder_end_object(b);
-    }
-    json_builder_end_array(b);
+    json_builder_begin_object(b);
+    add_string(b, "name", arm->name);
+    add_string(b, "spec", arm->spec);
+    add_string(b, "kind", arm->kind == ARM_FIO ? "fio" : "qemu-img");
+    add_string(b, "engine", arm->engine);
+    add_strings(b, "options", arm->options);
+    json_builder_end_object(b);
 }
 
-static void add_cases(JsonBuilder *b, const Judgement *judgement)
+static void add_case(JsonBuilder *b, gconstpointer item)
 {
-    add_name(b, "cases");
-    json_builder_begin_array(b);
-    for (guint i = 0; i < judgement->suite->cases->len; i++) {
-        const Case *kase = judgement_case(judgement, i);
+    const Case *kase = item;
 
-        json_builder_begin_object(b);
-        add_string(b, "name", kase->name);
-        add_string(b, "job_file", kase->job_file);
-        add_strings(b, "options", kase->options);
-        json_builder_end_object(b);
-    }
-    json_builder_end_array(b);
+    json_builder_begin_object(b);
+    add_string(b, "name", kase->name);
+    add_string(b, "job_file", kase->job_file);
+    add_strings(b, "options", kase->options);
+    json_builder_end_object(b);
 }
 
 static void add_figures(JsonBuilder *b, const Comparison *c)
@@ -135,8 +141,10 @@ static void add_figures(JsonBuilder *b, const Comparison *c)
     }
 }
 
-static void add_comparison(JsonBuilder *b, const Comparison *c)
+static void add_comparison(JsonBuilder *b, gconstpointer item)
 {
+    const Comparison *c = item;
+
     json_builder_begin_object(b);
     add_int(b, "case", c->kase);
     add_int(b, "arm", c->arm);
@@ -151,34 +159,21 @@ static void add_comparison(JsonBuilder *b, const Comparison *c)
     json_builder_end_object(b);
 }
 
-static void add_comparisons(JsonBuilder *b, const Judgement *judgement)
+static void add_obstacle(JsonBuilder *b, gconstpointer item)
 {
-    add_name(b, "comparisons");
-    json_builder_begin_array(b);
-    for (guint i = 0; i < judgement->comparisons->len; i++) {
-        add_comparison(b, g_ptr_array_index(judgement->comparisons, i));
-    }
-    json_builder_end_array(b);
+    const Obstacle *o = item;
+
+    json_builder_begin_object(b);
+    add_int(b, "case", o->kase);
+    add_int(b, "arm", o->arm);
+    add_string(b, "reason", o->reason);
+    json_builder_end_object(b);
 }
 
-static void add_obstacles(JsonBuilder *b, const Judgement *judgement)
+static void add_sample(JsonBuilder *b, gconstpointer item)
 {
-    add_name(b, "obstacles");
-    json_builder_begin_array(b);
-    for (guint i = 0; i < judgement->obstacles->len; i++) {
-        const Obstacle *o = g_ptr_array_index(judgement->obstacles, i);
+    const Sample *s = item;
 
-        json_builder_begin_object(b);
-        add_int(b, "case", o->kase);
-        add_int(b, "arm", o->arm);
-        add_string(b, "reason", o->reason);
-        json_builder_end_object(b);
-    }
-    json_builder_end_array(b);
-}
-
-static void add_sample(JsonBuilder *b, const Sample *s)
-{
     json_builder_begin_object(b);
     add_string(b, "job", s->job);
     add_string(b, "host", s->host);
@@ -197,8 +192,10 @@ static void add_sample(JsonBuilder *b, const Sample *s)
     json_builder_end_object(b);
 }
 
-static void add_run(JsonBuilder *b, const Run *run)
+static void add_run(JsonBuilder *b, gconstpointer item)
 {
+    const Run *run = item;
+
     json_builder_begin_object(b);
     add_int(b, "arm", run->arm);
     add_int(b, "case", run->kase);
@@ -208,23 +205,8 @@ static void add_run(JsonBuilder *b, const Run *run)
     add_number(b, "seconds", run->seconds);
     add_string(b, "file", run->file);
     add_string(b, "problem", run->problem);
-    add_name(b, "samples");
-    json_builder_begin_array(b);
-    for (guint i = 0; i < run->samples->len; i++) {
-        add_sample(b, g_ptr_array_index(run->samples, i));
-    }
-    json_builder_end_array(b);
+    add_list(b, "samples", run->samples, add_sample);
     json_builder_end_object(b);
-}
-
-static void add_runs(JsonBuilder *b, const Judgement *judgement)
-{
-    add_name(b, "runs");
-    json_builder_begin_array(b);
-    for (guint i = 0; i < judgement->suite->runs->len; i++) {
-        add_run(b, g_ptr_array_index(judgement->suite->runs, i));
-    }
-    json_builder_end_array(b);
 }
 
 static void add_manifest(JsonBuilder *b, JsonObject *manifest)
@@ -234,18 +216,6 @@ static void add_manifest(JsonBuilder *b, JsonObject *manifest)
     json_node_set_object(node, manifest);
     add_name(b, "manifest");
     json_builder_add_value(b, node);
-}
-
-static void add_notes(JsonBuilder *b, const Judgement *judgement)
-{
-    json_builder_set_member_name(b, "notes");
-    json_builder_begin_array(b);
-    for (guint i = 0; i < judgement->notes->len; i++) {
-        g_autofree char *note = g_utf8_make_valid(g_ptr_array_index(judgement->notes, i), -1);
-
-        json_builder_add_string_value(b, note);
-    }
-    json_builder_end_array(b);
 }
 
 static void add_all(JsonBuilder *b, const Judgement *judgement)
@@ -261,12 +231,12 @@ static void add_all(JsonBuilder *b, const Judgement *judgement)
     add_bool(b, "interrupted", suite->interrupted);
     add_int(b, "rounds", suite->rounds);
     add_options(b, &judgement->options);
-    add_arms(b, judgement);
-    add_cases(b, judgement);
-    add_comparisons(b, judgement);
-    add_obstacles(b, judgement);
-    add_notes(b, judgement);
-    add_runs(b, judgement);
+    add_list(b, "arms", suite->arms, add_arm);
+    add_list(b, "cases", suite->cases, add_case);
+    add_list(b, "comparisons", judgement->comparisons, add_comparison);
+    add_list(b, "obstacles", judgement->obstacles, add_obstacle);
+    add_list(b, "notes", judgement->notes, add_text);
+    add_list(b, "runs", suite->runs, add_run);
     add_manifest(b, suite->manifest);
     json_builder_end_object(b);
 }
