@@ -124,13 +124,12 @@ static gboolean set_decides(Options *o, const char *name, GError **error)
 
 static gboolean set_fails(Options *o, const char *name, GError **error)
 {
-    static const char *const names[] = { [VERDICT_SLOWER] = "slower",
-                                         [VERDICT_CANNOT_TELL] = "cannot-tell",
-                                         [VERDICT_NOT_COMPARABLE] = "not-comparable" };
+    static const Verdict failures[] = { VERDICT_SLOWER, VERDICT_CANNOT_TELL,
+                                        VERDICT_NOT_COMPARABLE };
 
-    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
-        if (names[i] && g_str_equal(names[i], name)) {
-            o->fails[i] = TRUE;
+    for (guint i = 0; i < G_N_ELEMENTS(failures); i++) {
+        if (g_str_equal(verdict_word(failures[i]), name)) {
+            o->fails[failures[i]] = TRUE;
             return TRUE;
         }
     }

@@ -61,4 +61,7 @@ void judgement_free(Judgement *judgement);
 /* "same", "faster", "slower", "cannot tell", "not comparable". */
 const char *verdict_name(Verdict verdict);
 
+/* The same as one word: "cannot-tell". */
+const char *verdict_word(Verdict verdict);
+
 #endif

@@ -25,19 +25,6 @@ void html_append(GString *out, const char *text)
     g_string_append(out, escaped);
 }
 
-const char *html_verdict_class(Verdict verdict)
-{
-    static const char *const classes[] = {
-        [VERDICT_SAME] = "same",
-        [VERDICT_FASTER] = "faster",
-        [VERDICT_SLOWER] = "slower",
-        [VERDICT_CANNOT_TELL] = "cannot-tell",
-        [VERDICT_NOT_COMPARABLE] = "not-comparable",
-    };
-
-    return classes[verdict];
-}
-
 /* Intervals. */
 
 static bool has_interval(const Comparison *c)
@@ -125,8 +112,7 @@ static void append_row(GString *out, const Judgement *judgement, const ReportTab
     const Comparison *c = row->comparison;
     guint last = strlen(table->align) - 1;
 
-    g_string_append_printf(out, "<tr class=\"%s%s%s\">",
-                           c ? html_verdict_class(c->verdict) : "base",
+    g_string_append_printf(out, "<tr class=\"%s%s%s\">", c ? verdict_word(c->verdict) : "base",
                            c && c->decides ? " decides" : "", row->first ? " first" : "");
     for (guint i = 0; i < last; i++) {
         append_cell(out, table, row, i, last);

@@ -10,9 +10,6 @@
 /* Appends @text, which may be anything (NULL: nothing), as text: also inside of an attribute. */
 void html_append(GString *out, const char *text);
 
-/* The class of the style sheet that has its colour. */
-const char *html_verdict_class(Verdict verdict);
-
 /* With a drawing of each row's interval and of the band. */
 void html_append_table(GString *out, const Judgement *judgement, const ReportTable *table);
 

@@ -166,38 +166,17 @@ static void append_item(Page *page, const char *text)
     g_string_append(page->out, "</li>\n");
 }
 
-static void append_obstacles(Page *page)
+/* Takes @lines, of which there may be none: NULL. */
+static void append_list(Page *page, const char *heading, GPtrArray *lines)
 {
-    const Judgement *judgement = page->judgement;
-
-    if (judgement->obstacles->len == 0) {
-        return;
-    }
-    append_heading(page, "Not comparable", NULL);
-    g_string_append(page->out, "<ul>\n");
-    for (guint i = 0; i < judgement->obstacles->len; i++) {
-        const Obstacle *o = g_ptr_array_index(judgement->obstacles, i);
-        g_autofree char *line = g_strdup_printf(
-            "%s, %s against %s: %s", judgement_case(judgement, o->kase)->name,
-            judgement_arm(judgement, o->arm)->name, judgement_arm(judgement, 0)->name, o->reason);
-
-        append_item(page, line);
-    }
-    g_string_append(page->out, "</ul>\n");
-}
-
-static void append_problems(Page *page)
-{
-    GPtrArray *problems = words_problems(page->judgement);
-
-    if (problems) {
-        append_heading(page, "Runs that failed", NULL);
+    if (lines) {
+        append_heading(page, heading, NULL);
         g_string_append(page->out, "<ul>\n");
-        for (guint i = 0; i < problems->len; i++) {
-            append_item(page, g_ptr_array_index(problems, i));
+        for (guint i = 0; i < lines->len; i++) {
+            append_item(page, g_ptr_array_index(lines, i));
         }
         g_string_append(page->out, "</ul>\n");
-        g_ptr_array_unref(problems);
+        g_ptr_array_unref(lines);
     }
 }
 
@@ -226,8 +205,7 @@ static void append_top(Page *page)
     html_append(page->out, suite->name);
     html_append(page->out, when);
     g_string_append(page->out, "</p>\n");
-    g_string_append_printf(page->out, "<h1 class=\"%s\">",
-                           html_verdict_class(page->judgement->outcome));
+    g_string_append_printf(page->out, "<h1 class=\"%s\">", verdict_word(page->judgement->outcome));
     html_append(page->out, headline);
     g_string_append(page->out, "</h1>\n");
     append_paragraph(page, "", words_tally(page->judgement));
@@ -242,8 +220,8 @@ static void append_body(Page *page)
     append_top(page);
     append_paragraph(page, "", words_legend(page->judgement));
     append_paragraph(page, "", words_drawings(page->judgement));
-    append_obstacles(page);
-    append_problems(page);
+    append_list(page, "Not comparable", words_obstacles(page->judgement));
+    append_list(page, "Runs that failed", words_problems(page->judgement));
     for (guint i = 0; i < sweeps->len; i++) {
         append_sweep(page, g_ptr_array_index(sweeps, i));
     }

@@ -105,32 +105,16 @@ static void append_item(GString *out, const char *text)
     g_string_append_c(out, '\n');
 }
 
-static void append_obstacles(GString *out, const Judgement *judgement)
+/* Takes @lines, of which there may be none: NULL. */
+static void append_list(GString *out, const char *heading, GPtrArray *lines)
 {
-    for (guint i = 0; i < judgement->obstacles->len; i++) {
-        const Obstacle *o = g_ptr_array_index(judgement->obstacles, i);
-        g_autofree char *line = g_strdup_printf(
-            "not comparable: %s, %s against %s: %s", judgement_case(judgement, o->kase)->name,
-            judgement_arm(judgement, o->arm)->name, judgement_arm(judgement, 0)->name, o->reason);
-
-        append_item(out, line);
-    }
-    if (judgement->obstacles->len) {
-        g_string_append_c(out, '\n');
-    }
-}
-
-static void append_problems(GString *out, const Judgement *judgement)
-{
-    GPtrArray *problems = words_problems(judgement);
-
-    if (problems) {
-        g_string_append(out, "#### Runs that failed\n\n");
-        for (guint i = 0; i < problems->len; i++) {
-            append_item(out, g_ptr_array_index(problems, i));
+    if (lines) {
+        g_string_append_printf(out, "#### %s\n\n", heading);
+        for (guint i = 0; i < lines->len; i++) {
+            append_item(out, g_ptr_array_index(lines, i));
         }
         g_string_append_c(out, '\n');
-        g_ptr_array_unref(problems);
+        g_ptr_array_unref(lines);
     }
 }
 
@@ -167,7 +151,7 @@ static void append_details(GString *out, const Judgement *judgement)
     for (guint i = 0; i < sections->len; i++) {
         append_section(out, judgement, &g_array_index(sections, ReportSection, i));
     }
-    append_problems(out, judgement);
+    append_list(out, "Runs that failed", words_problems(judgement));
     append_arms(out, judgement);
     append_paragraph(out, words_legend(judgement));
     append_paragraph(out, words_method(judgement));
@@ -189,6 +173,6 @@ void report_markdown(const Judgement *judgement, GString *out)
     for (guint i = 0; i < notes->len; i++) {
         append_paragraph(out, g_strdup(g_ptr_array_index(notes, i)));
     }
-    append_obstacles(out, judgement);
+    append_list(out, "Not comparable", words_obstacles(judgement));
     append_details(out, judgement);
 }

@@ -320,33 +320,15 @@ static void append_sweep(const Page *page, const Judgement *judgement, const Swe
     report_table_free(table);
 }
 
-static void append_obstacles(const Page *page, const Judgement *judgement)
+/* Takes @lines, of which there may be none: NULL. */
+static void append_list(const Page *page, const char *heading, GPtrArray *lines)
 {
-    if (judgement->obstacles->len == 0) {
-        return;
-    }
-    append_heading(page, "Not comparable");
-    for (guint i = 0; i < judgement->obstacles->len; i++) {
-        const Obstacle *o = g_ptr_array_index(judgement->obstacles, i);
-        g_autofree char *line = g_strdup_printf(
-            "%s, %s against %s: %s", judgement_case(judgement, o->kase)->name,
-            judgement_arm(judgement, o->arm)->name, judgement_arm(judgement, 0)->name, o->reason);
-        g_autofree char *clean = words_clean(line);
-
-        append_item(page, clean);
-    }
-}
-
-static void append_problems(const Page *page, const Judgement *judgement)
-{
-    GPtrArray *problems = words_problems(judgement);
-
-    if (problems) {
-        append_heading(page, "Runs that failed");
-        for (guint i = 0; i < problems->len; i++) {
-            append_item(page, g_ptr_array_index(problems, i));
+    if (lines) {
+        append_heading(page, heading);
+        for (guint i = 0; i < lines->len; i++) {
+            append_item(page, g_ptr_array_index(lines, i));
         }
-        g_ptr_array_unref(problems);
+        g_ptr_array_unref(lines);
     }
 }
 
@@ -399,8 +381,8 @@ void report_text(const Judgement *judgement, guint width, bool colour, GString *
     g_autoptr(GArray) sections = report_sections(judgement);
 
     append_top(&page, judgement);
-    append_obstacles(&page, judgement);
-    append_problems(&page, judgement);
+    append_list(&page, "Not comparable", words_obstacles(judgement));
+    append_list(&page, "Runs that failed", words_problems(judgement));
     for (guint i = 0; i < sweeps->len; i++) {
         append_sweep(&page, judgement, g_ptr_array_index(sweeps, i));
     }

@@ -206,6 +206,37 @@ GPtrArray *words_notes(const Judgement *judgement)
     return lines;
 }
 
+/* Takes @line. */
+static void add_line(GPtrArray *lines, char *line)
+{
+    g_ptr_array_add(lines, words_clean(line));
+    g_free(line);
+}
+
+static GPtrArray *null_if_none(GPtrArray *lines)
+{
+    if (lines->len == 0) {
+        g_ptr_array_unref(lines);
+        return NULL;
+    }
+    return lines;
+}
+
+GPtrArray *words_obstacles(const Judgement *judgement)
+{
+    GPtrArray *lines = g_ptr_array_new_with_free_func(g_free);
+
+    for (guint i = 0; i < judgement->obstacles->len; i++) {
+        const Obstacle *o = g_ptr_array_index(judgement->obstacles, i);
+
+        add_line(lines,
+                 g_strdup_printf("%s, %s against %s: %s", judgement_case(judgement, o->kase)->name,
+                                 judgement_arm(judgement, o->arm)->name,
+                                 judgement_arm(judgement, 0)->name, o->reason));
+    }
+    return null_if_none(lines);
+}
+
 GPtrArray *words_problems(const Judgement *judgement)
 {
     const Suite *suite = judgement->suite;
@@ -215,17 +246,11 @@ GPtrArray *words_problems(const Judgement *judgement)
         const Run *run = g_ptr_array_index(suite->runs, i);
 
         if (run->problem) {
-            char *line = g_strdup_printf("run %u (%s, %s): %s", run->order + 1,
-                                         judgement_case(judgement, run->kase)->name,
-                                         judgement_arm(judgement, run->arm)->name, run->problem);
-
-            g_ptr_array_add(lines, words_clean(line));
-            g_free(line);
+            add_line(lines,
+                     g_strdup_printf("run %u (%s, %s): %s", run->order + 1,
+                                     judgement_case(judgement, run->kase)->name,
+                                     judgement_arm(judgement, run->arm)->name, run->problem));
         }
     }
-    if (lines->len == 0) {
-        g_ptr_array_unref(lines);
-        return NULL;
-    }
-    return lines;
+    return null_if_none(lines);
 }

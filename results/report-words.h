@@ -68,6 +68,10 @@ char *words_section(const Judgement *judgement, guint kase, const char *job, con
  * g_ptr_array_unref(). */
 GPtrArray *words_notes(const Judgement *judgement);
 
+/* What cannot be compared and why, as lines; NULL when all can. The caller frees it with
+ * g_ptr_array_unref(). */
+GPtrArray *words_obstacles(const Judgement *judgement);
+
 /* Runs that failed, as lines; NULL when none did. The caller frees it with g_ptr_array_unref(). */
 GPtrArray *words_problems(const Judgement *judgement);
 

@@ -16,3 +16,15 @@ const char *verdict_name(Verdict verdict)
 
     return names[verdict];
 }
+
+const char *verdict_word(Verdict verdict)
+{
+    switch (verdict) {
+    case VERDICT_CANNOT_TELL:
+        return "cannot-tell";
+    case VERDICT_NOT_COMPARABLE:
+        return "not-comparable";
+    default:
+        return verdict_name(verdict);
+    }
+}
