@@ -224,21 +224,21 @@ static const Action *find_action(const Options *options, GError **error)
     return NULL;
 }
 
-int command_baseline(char *const *argv)
+static int act(Options *options)
 {
     GError *error = NULL;
-    Options *options = options_parse(
+    const Action *action = find_action(options, &error);
+    int status = action ? action->run(options, &error) : STATUS_USAGE;
+
+    return error ? command_fail(error, STATUS_USAGE) : status;
+}
+
+int command_baseline(char *const *argv)
+{
+    return command_with_options(
         argv, "set SUITE [DIR] | check SUITE [DIR] | list - hold runs against kept ones",
         "set keeps a stored set of runs (the newest) as the suite's baseline. check measures the "
         "same anew,\nor takes the set in DIR, and judges it against the baseline. list shows which "
         "suites have one.",
-        OPTIONS_MEASURE | OPTIONS_STORE | OPTIONS_JUDGE | OPTIONS_THEN, &error);
-    const Action *action = options ? find_action(options, &error) : NULL;
-    int status = action ? action->run(options, &error) : STATUS_USAGE;
-
-    if (error) {
-        status = command_fail(error, STATUS_USAGE);
-    }
-    options_free(options);
-    return status;
+        OPTIONS_MEASURE | OPTIONS_STORE | OPTIONS_JUDGE | OPTIONS_THEN, act);
 }

@@ -31,7 +31,7 @@ static int judge_two(const Options *options, const char *before, const char *aft
     return status;
 }
 
-static int judge_files(const Options *options)
+static int judge_files(Options *options)
 {
     const GPtrArray *files = options->files;
     GError *error = NULL;
@@ -50,14 +50,9 @@ static int judge_files(const Options *options)
 
 int command_judge(char *const *argv)
 {
-    GError *error = NULL;
-    Options *options = options_parse(
+    return command_with_options(
         argv, "DIR [DIR] - judge stored runs",
         "With one folder its arms are compared again. With two the second is held against the "
         "first.",
-        OPTIONS_JUDGE | OPTIONS_THEN, &error);
-    int status = options ? judge_files(options) : command_fail(error, STATUS_USAGE);
-
-    options_free(options);
-    return status;
+        OPTIONS_JUDGE | OPTIONS_THEN, judge_files);
 }

@@ -82,7 +82,8 @@ static gboolean add_case(Suite *suite, const char *file, GError **error)
     return TRUE;
 }
 
-gboolean command_fill(Suite *suite, const Options *options, GError **error)
+/* The arms --a, --b, ...; the cases of the job files; and what sweeps make of both. */
+static gboolean fill(Suite *suite, const Options *options, GError **error)
 {
     gboolean ok = add_arms(suite, options, error);
 
@@ -110,13 +111,13 @@ static Suite *plan(const Options *options, GError **error)
         options->suite ? g_strdup(options->suite) : case_name(g_ptr_array_index(options->files, 0));
     suite = suite_new(name);
     g_free(name);
-    if (!store_name_fits(suite->name, error) || !command_fill(suite, options, error)) {
+    if (!store_name_fits(suite->name, error) || !fill(suite, options, error)) {
         g_clear_pointer(&suite, suite_free);
     }
     return suite;
 }
 
-static int run(const Options *options)
+static int run(Options *options)
 {
     GError *error = NULL;
     Suite *suite = plan(options, &error);
@@ -140,33 +141,24 @@ static int run(const Options *options)
 
 int command_run(char *const *argv)
 {
-    GError *error = NULL;
-    Options *options = options_parse(
+    return command_with_options(
         argv, "JOB.fio... [--a ENGINE] --b ENGINE - run jobs on two engines or more, and compare",
         "Runs each job file on every arm, in an order that drift of the machine weighs on alike, "
         "and says\nwhich is faster, or that nobody can tell.",
-        OPTIONS_MEASURE | OPTIONS_ARMS | OPTIONS_STORE | OPTIONS_JUDGE, &error);
-    int status = options ? run(options) : command_fail(error, STATUS_USAGE);
+        OPTIONS_MEASURE | OPTIONS_ARMS | OPTIONS_STORE | OPTIONS_JUDGE, run);
+}
 
-    options_free(options);
-    return status;
+static int run_self_check(Options *options)
+{
+    options->self_check = TRUE;
+    return run(options);
 }
 
 int command_self_check(char *const *argv)
 {
-    GError *error = NULL;
-    Options *options = options_parse(
+    return command_with_options(
         argv, "JOB.fio... [--a ENGINE] - compare an engine with itself",
         "Runs each job file twice a round on the same engine, and says how small a difference "
         "could be seen\non this machine now.",
-        OPTIONS_MEASURE | OPTIONS_ARMS | OPTIONS_STORE | OPTIONS_JUDGE, &error);
-    int status;
-
-    if (!options) {
-        return command_fail(error, STATUS_USAGE);
-    }
-    options->self_check = TRUE;
-    status = run(options);
-    options_free(options);
-    return status;
+        OPTIONS_MEASURE | OPTIONS_ARMS | OPTIONS_STORE | OPTIONS_JUDGE, run_self_check);
 }

@@ -36,6 +36,17 @@ void command_say(const Options *options, const char *format, ...)
     }
 }
 
+int command_with_options(char *const *argv, const char *usage, const char *about, int groups,
+                         int (*run)(Options *options))
+{
+    GError *error = NULL;
+    Options *options = options_parse(argv, usage, about, groups, &error);
+    int status = options ? run(options) : command_fail(error, STATUS_USAGE);
+
+    options_free(options);
+    return status;
+}
+
 /* Exit status. */
 
 static gboolean fails_by(const Options *options, Verdict verdict, int *status, int its_status)
@@ -59,7 +70,7 @@ static gboolean has_verdict(const Judgement *judgement, Verdict verdict)
 }
 
 /* What is told to be no failure must not hide what is one: so not by the outcome alone. */
-int command_status(const Judgement *judgement, const Options *options)
+static int status_of(const Judgement *judgement, const Options *options)
 {
     gboolean slower = has_verdict(judgement, VERDICT_SLOWER) ||
                       (judgement->options.same_library && has_verdict(judgement, VERDICT_FASTER));
@@ -202,7 +213,7 @@ int command_conclude(const Suite *suite, const Options *options, const char *fol
 {
     JudgeOptions how = options_for_judge(options, suite);
     Judgement *judgement = judge(suite, &how);
-    int status = command_status(judgement, options), signal = interrupt_signal();
+    int status = status_of(judgement, options), signal = interrupt_signal();
     GError *error = NULL;
 
     for (guint i = 0; notes && i < notes->len; i++) {

@@ -14,15 +14,16 @@ int command_self_check(char *const *argv);
 int command_judge(char *const *argv);
 int command_baseline(char *const *argv);
 
+/* Has @run do a command with its options: those of @argv, which the rest is for as in
+ * options_parse(). Returns the exit status. */
+int command_with_options(char *const *argv, const char *usage, const char *about, int groups,
+                         int (*run)(Options *options));
+
 /* Prints "qaio-compare: MESSAGE" and frees @error; returns @status. */
 int command_fail(GError *error, int status);
 
 /* What a command says beside its result; not with --quiet. */
 void command_say(const Options *options, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-/* Adds the arms --a, --b, ... to @suite; the cases of the job files; and what sweeps make of both.
- */
-gboolean command_fill(Suite *suite, const Options *options, GError **error);
 
 /*
  * Judges @suite, prints the table and writes the reports, also into @folder if that is not NULL.
@@ -31,8 +32,5 @@ gboolean command_fill(Suite *suite, const Options *options, GError **error);
  */
 int command_conclude(const Suite *suite, const Options *options, const char *folder,
                      const GPtrArray *notes, GError *problem);
-
-/* The exit status that a judgement stands for. */
-int command_status(const Judgement *judgement, const Options *options);
 
 #endif

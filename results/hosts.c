@@ -40,11 +40,6 @@ void hosts_free(Hosts *hosts)
     }
 }
 
-guint hosts_count(const Hosts *hosts)
-{
-    return hosts->hosts->len;
-}
-
 static bool is_ipv6(const char *name)
 {
     return strchr(name, ':');

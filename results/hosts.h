@@ -21,8 +21,6 @@ typedef struct Hosts Hosts;
 Hosts *hosts_read(const char *path, GError **error);
 void hosts_free(Hosts *hosts);
 
-guint hosts_count(const Hosts *hosts);
-
 /* How samples name the server @name at @port: "HOST:PORT". The caller frees it. */
 char *hosts_label(const char *name, guint64 port);
 

@@ -44,8 +44,9 @@ bool fields_number(Fields *at, JsonObject *o, const char *name, double *value)
     return read_number(at, json_object_get_member(o, name), name, value);
 }
 
-bool fields_read_count(Fields *at, JsonNode *node, const char *name, guint64 *value)
+bool fields_count(Fields *at, JsonObject *o, const char *name, guint64 *value)
 {
+    JsonNode *node = json_object_get_member(o, name);
     double number;
 
     if (!read_number(at, node, name, &number)) {
@@ -56,11 +57,6 @@ bool fields_read_count(Fields *at, JsonNode *node, const char *name, guint64 *va
     }
     *value = json_node_get_int(node);
     return true;
-}
-
-bool fields_count(Fields *at, JsonObject *o, const char *name, guint64 *value)
-{
-    return fields_read_count(at, json_object_get_member(o, name), name, value);
 }
 
 bool fields_object(Fields *at, JsonObject *o, const char *name, JsonObject **value)

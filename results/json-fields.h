@@ -27,8 +27,6 @@ bool fields_optional(Fields *at, JsonObject *o, const char *name, double *value)
 
 /* The number @name, not negative, as an integer. */
 bool fields_count(Fields *at, JsonObject *o, const char *name, guint64 *value);
-/* The same of a node, which may be NULL. */
-bool fields_read_count(Fields *at, JsonNode *node, const char *name, guint64 *value);
 
 /* The string @name, which is the object's. */
 bool fields_string(Fields *at, JsonObject *o, const char *name, const char **value);

@@ -15,7 +15,8 @@ gsize option_name_length(const char *text)
     return text[n] == '=' && text[n + 1] ? n : 0;
 }
 
-gboolean option_is(const char *text, const char *name)
+/* Whether @text is "@name=..." */
+static gboolean is_option(const char *text, const char *name)
 {
     gsize n = strlen(name);
 
@@ -25,7 +26,7 @@ gboolean option_is(const char *text, const char *name)
 const char *options_get(char *const *options, const char *name)
 {
     for (; *options; options++) {
-        if (option_is(*options, name)) {
+        if (is_option(*options, name)) {
             return *options + strlen(name) + 1;
         }
     }

@@ -10,9 +10,6 @@
 /* The length of the name in "name=value"; 0 when @text is not of that form, or has no value. */
 gsize option_name_length(const char *text);
 
-/* Whether @text is "@name=..." */
-gboolean option_is(const char *text, const char *name);
-
 /* The value of @name in @options (NULL at the end), or NULL. */
 const char *options_get(char *const *options, const char *name);
 
