@@ -29,6 +29,7 @@ typedef struct Req {
 
 typedef struct Disk {
     AioContext *home;
+    IOThread *iothread;
     BlockBackend *blk;
     VirtIOBlock dev;
     VirtIOBlockDataPlane *plane;
@@ -38,20 +39,20 @@ typedef struct Disk {
     Req *reqs;
     unsigned in_flight;
     unsigned completed;
-    unsigned interrupts; /* that reached the driver */
     int fd;
 
     int stop_error; /* atomic; of a device that stopped */
-    MemDrv *mem;    /* where requests are held, if the test wants that */
+    MemDrv mem;     /* where requests are held, if the test wants that */
+    unsigned held;  /* there, when count_bh() looked */
 } Disk;
 
 /* ---- the driver ----------------------------------------------------------------------------- */
 
-static Disk *interrupted; /* by any: the test looks at all of its disks */
+static unsigned interrupts; /* that reached the driver, of any disk of the test */
 
 static void on_interrupt(EventNotifier *e)
 {
-    interrupted->interrupts += event_notifier_test_and_clear(e);
+    interrupts += event_notifier_test_and_clear(e);
 }
 
 static void watch(Disk *d, bool on)
@@ -95,13 +96,16 @@ static void add(Disk *d, unsigned i, uint32_t type)
     d->in_flight++;
 }
 
-static void kick_queue(Disk *d, unsigned n)
+/* Whether there was need to. */
+static bool kick_queue(Disk *d, unsigned n)
 {
-    if (vring_driver_kick_prepare(d->drv[n])) {
-        VirtQueue *vq = virtio_get_queue(&d->dev.parent_obj, n);
+    VirtQueue *vq = virtio_get_queue(&d->dev.parent_obj, n);
+    bool kick = vring_driver_kick_prepare(d->drv[n]);
 
+    if (kick) {
         event_notifier_set(virtio_queue_get_host_notifier(vq));
     }
+    return kick;
 }
 
 static void kick(Disk *d)
@@ -133,7 +137,6 @@ static void doze(Disk *d)
 {
     bool nothing = true;
 
-    interrupted = d;
     for (unsigned n = 0; n < d->nqueues; n++) {
         nothing &= vring_driver_enable_interrupts(d->drv[n]);
     }
@@ -162,11 +165,11 @@ static void on_stopped(void *opaque, int error, bool is_read G_GNUC_UNUSED)
     aio_notify(d->home);
 }
 
-static void disk_open(Disk *d, AioContext *home, BlockDriverState *bs, unsigned nqueues)
+/* Who makes the disk says what its home and its IOThread are. */
+static void disk_open(Disk *d, BlockDriverState *bs, unsigned nqueues)
 {
     VirtIOBlkConf conf = VIRTIO_BLK_CONF_DEFAULT;
 
-    d->home = home;
     d->nqueues = nqueues;
     d->reqs = g_new0(Req, DEPTH);
     d->blk = blk_new_with_bs(bs);
@@ -190,9 +193,25 @@ static void disk_close(Disk *d)
     g_free(d->reqs);
 }
 
-static void plane_create(Disk *d, IOThread *iothread)
+/* Over a file, which workers read and write. */
+static void disk_open_file(Disk *d, unsigned nqueues)
 {
-    g_assert_true(virtio_blk_data_plane_create(&d->dev, iothread_get_aio_context(iothread),
+    BlockDriverState *bs;
+
+    d->fd = test_file_new(g_get_tmp_dir(), 0, DEPTH * BYTES);
+    bs = bdrv_open_fd("a file", d->fd, BDRV_O_RDWR, d->home, &error_abort);
+    disk_open(d, bs, nqueues);
+}
+
+static void disk_close_file(Disk *d)
+{
+    disk_close(d);
+    close(d->fd);
+}
+
+static void plane_create(Disk *d)
+{
+    g_assert_true(virtio_blk_data_plane_create(&d->dev, iothread_get_aio_context(d->iothread),
                                                &d->plane, &error_abort));
     watch(d, true);
 }
@@ -204,44 +223,73 @@ static void plane_destroy(Disk *d)
     virtio_blk_data_plane_destroy(d->plane);
 }
 
-/* Over a file, which workers read and write. */
-static void open_file(Disk *d, AioContext *home, unsigned nqueues, IOThread *iothread)
+static void open_file(Disk *d, unsigned nqueues)
 {
-    d->fd = test_file_new(g_get_tmp_dir(), 0, DEPTH * BYTES);
-    disk_open(d, home, bdrv_open_fd("a file", d->fd, BDRV_O_RDWR, home, &error_abort), nqueues);
-    plane_create(d, iothread);
+    disk_open_file(d, nqueues);
+    plane_create(d);
 }
 
 static void close_file(Disk *d)
 {
     plane_destroy(d);
-    disk_close(d);
-    close(d->fd);
+    disk_close_file(d);
+}
+
+/* ---- a test with one disk ------------------------------------------------------------------- */
+
+static void begin(Disk *d)
+{
+    interrupts = 0;
+    *d = (Disk){ .home = test_context_new(), .iothread = iothread_new() };
+}
+
+static void end(Disk *d)
+{
+    iothread_destroy(d->iothread);
+    test_context_free(d->home);
+}
+
+/* The data plane is there, and stopped. */
+static void begin_file(Disk *d, unsigned nqueues)
+{
+    begin(d);
+    open_file(d, nqueues);
+}
+
+static void begin_file_started(Disk *d, unsigned nqueues)
+{
+    begin_file(d, nqueues);
+    virtio_blk_data_plane_start(d->plane, &error_abort);
+}
+
+static void end_file(Disk *d)
+{
+    close_file(d);
+    end(d);
 }
 
 /* ---- start and stop ------------------------------------------------------------------------- */
 
 static void test_start_stop(void)
 {
-    AioContext *home = test_context_new();
-    IOThread *iothread = iothread_new();
-    unsigned descriptors = test_descriptors();
-    Disk d = { 0 };
+    unsigned descriptors;
+    Disk d;
 
-    open_file(&d, home, QUEUES, iothread);
+    begin(&d);
+    descriptors = test_descriptors();
+    open_file(&d, QUEUES);
     virtio_blk_data_plane_stop(d.plane); /* it does not run */
     for (int i = 0; i < 20; i++) {
-        g_assert_true(blk_get_aio_context(d.blk) == home);
+        g_assert_true(blk_get_aio_context(d.blk) == d.home);
         g_assert_cmpint(virtio_blk_data_plane_start(d.plane, &error_abort), ==, 0);
         g_assert_cmpint(virtio_blk_data_plane_start(d.plane, &error_abort), ==, 0);
-        g_assert_true(blk_get_aio_context(d.blk) == iothread_get_aio_context(iothread));
+        g_assert_true(blk_get_aio_context(d.blk) == iothread_get_aio_context(d.iothread));
         virtio_blk_data_plane_stop(d.plane);
         virtio_blk_data_plane_stop(d.plane);
     }
     close_file(&d);
     g_assert_cmpuint(test_descriptors(), ==, descriptors);
-    iothread_destroy(iothread);
-    test_context_free(home);
+    end(&d);
 }
 
 static void fill(Req *r, unsigned round)
@@ -251,12 +299,9 @@ static void fill(Req *r, unsigned round)
 
 static void test_data(void)
 {
-    AioContext *home = test_context_new();
-    IOThread *iothread = iothread_new();
-    Disk d = { 0 };
+    Disk d;
 
-    open_file(&d, home, QUEUES, iothread);
-    virtio_blk_data_plane_start(d.plane, &error_abort);
+    begin_file_started(&d, QUEUES);
     for (unsigned i = 0; i < DEPTH; i++) {
         add(&d, i, VIRTIO_BLK_T_IN);
     }
@@ -265,32 +310,26 @@ static void test_data(void)
     for (unsigned i = 0; i < DEPTH; i++) {
         g_assert_true(test_bytes_are(d.reqs[i].data, (int64_t)i * BYTES, BYTES));
     }
-    close_file(&d);
-    iothread_destroy(iothread);
-    test_context_free(home);
+    end_file(&d);
 }
 
 /* Chains that are added, and kicks that are made, while nobody serves the queue. */
 static void test_added_while_stopped(void)
 {
-    AioContext *home = test_context_new();
-    IOThread *iothread = iothread_new();
-    Disk d = { 0 };
+    Disk d;
 
-    open_file(&d, home, 2, iothread);
+    begin_file(&d, 2);
     add(&d, 0, VIRTIO_BLK_T_IN);
     kick(&d);
     add(&d, 1, VIRTIO_BLK_T_IN);
     vring_driver_kick_prepare(d.drv[1]); /* and the kick is lost */
-    test_poll_idle(home);
+    test_poll_idle(d.home);
     reap(&d);
     g_assert_cmpuint(d.completed, ==, 0);
     virtio_blk_data_plane_start(d.plane, &error_abort);
     wait_until(&d, 0);
     g_assert_cmpuint(d.completed, ==, 2);
-    close_file(&d);
-    iothread_destroy(iothread);
-    test_context_free(home);
+    end_file(&d);
 }
 
 /* ---- under load ----------------------------------------------------------------------------- */
@@ -343,7 +382,7 @@ static void run_load(unsigned ndisks, unsigned niothreads, int64_t poll_ns)
 {
     AioContext *home = test_context_new();
     IOThread *iothreads[3];
-    Disk disks[3] = { 0 };
+    Disk disks[3];
     unsigned rounds = 40;
 
     for (unsigned i = 0; i < niothreads; i++) {
@@ -352,7 +391,8 @@ static void run_load(unsigned ndisks, unsigned niothreads, int64_t poll_ns)
                                     &error_abort);
     }
     for (unsigned k = 0; k < ndisks; k++) {
-        open_file(&disks[k], home, QUEUES, iothreads[k % niothreads]);
+        disks[k] = (Disk){ .home = home, .iothread = iothreads[k % niothreads] };
+        open_file(&disks[k], QUEUES);
         virtio_blk_data_plane_start(disks[k].plane, &error_abort);
     }
     load(disks, ndisks, rounds);
@@ -384,74 +424,68 @@ static void test_load_three_on_two(void)
 
 /* ---- kicks and interrupts ------------------------------------------------------------------- */
 
-static void open_held(Disk *d, MemDrv *m, AioContext *home, IOThread *iothread)
+/* The disk holds requests until it is told to do them; the driver does without the features
+ * @declined; the data plane runs. */
+static void begin_held(Disk *d, uint64_t declined)
 {
     BlockLimits bl = { .request_alignment = 512, .min_mem_alignment = 1 };
     int64_t size = DEPTH * BYTES;
 
-    disk_open(d, home, memdrv_open(m, home, size, size, &bl, BDRV_O_RDWR), 1);
-    m->ctx = iothread_get_aio_context(iothread);
-    d->mem = m;
+    begin(d);
+    d->declined = declined;
+    disk_open(d, memdrv_open(&d->mem, d->home, size, size, &bl, BDRV_O_RDWR), 1);
+    d->mem.ctx = iothread_get_aio_context(d->iothread);
     d->dev.conf.request_merging = false; /* requests are counted */
-    plane_create(d, iothread);
+    plane_create(d);
     virtio_blk_data_plane_start(d->plane, &error_abort);
 }
 
-static void close_held(Disk *d)
+static void end_held(Disk *d)
 {
     plane_destroy(d);
     disk_close(d);
-    memdrv_cleanup(d->mem);
+    memdrv_cleanup(&d->mem);
+    end(d);
 }
 
-static void run_in(IOThread *iothread, QEMUBHFunc *cb, void *opaque)
+static void run_in_iothread(Disk *d, QEMUBHFunc *cb)
 {
-    AioContext *ctx = iothread_get_aio_context(iothread);
+    AioContext *ctx = iothread_get_aio_context(d->iothread);
 
     aio_context_acquire(ctx);
-    aio_wait_bh_oneshot(ctx, cb, opaque);
+    aio_wait_bh_oneshot(ctx, cb, d);
     aio_context_release(ctx);
 }
 
-typedef struct Count {
-    Disk *d;
-    unsigned waiting;
-} Count;
-
 static void count_bh(void *opaque)
 {
-    Count *count = opaque;
+    Disk *d = opaque;
 
-    count->waiting = memdrv_waiting(count->d->mem);
+    d->held = memdrv_waiting(&d->mem);
 }
 
 /* Until the device holds @n. */
-static void wait_until_held(Disk *d, IOThread *iothread, unsigned n)
+static void wait_until_held(Disk *d, unsigned n)
 {
-    Count count = { .d = d };
-
-    while (run_in(iothread, count_bh, &count), count.waiting < n) {
+    while (run_in_iothread(d, count_bh), d->held < n) {
         g_usleep(100);
     }
-    g_assert_cmpuint(count.waiting, ==, n);
+    g_assert_cmpuint(d->held, ==, n);
 }
 
 static void release_bh(void *opaque)
 {
-    memdrv_run_all(((Disk *)opaque)->mem);
+    memdrv_run_all(&((Disk *)opaque)->mem);
 }
 
 /* What completes in one turn of the loop is one interrupt, or none if nobody wants to be told.
  * (With event index the driver would not ask for a second one.) */
 static void test_interrupts_are_gathered(void)
 {
-    AioContext *home = test_context_new();
-    IOThread *iothread = iothread_new();
     VirtQueue *vq;
-    MemDrv m;
-    Disk d = { .declined = UINT64_C(1) << VIRTIO_RING_F_EVENT_IDX };
+    Disk d;
 
-    open_held(&d, &m, home, iothread);
+    begin_held(&d, UINT64_C(1) << VIRTIO_RING_F_EVENT_IDX);
     vq = virtio_get_queue(&d.dev.parent_obj, 0);
     for (unsigned wanted = 0; wanted < 2; wanted++) {
         uint64_t before = virtio_queue_get_interrupts(vq);
@@ -460,111 +494,91 @@ static void test_interrupts_are_gathered(void)
             add(&d, i, VIRTIO_BLK_T_IN);
         }
         kick(&d);
-        wait_until_held(&d, iothread, DEPTH);
+        wait_until_held(&d, DEPTH);
         if (wanted) {
             vring_driver_enable_interrupts(d.drv[0]);
         } else {
             vring_driver_disable_interrupts(d.drv[0]);
         }
-        run_in(iothread, release_bh, &d);
+        run_in_iothread(&d, release_bh);
         virtio_blk_data_plane_stop(d.plane); /* what is left to tell is told */
         g_assert_cmpuint(virtio_queue_get_interrupts(vq) - before, ==, wanted);
         reap(&d);
         g_assert_cmpuint(d.in_flight, ==, 0);
         virtio_blk_data_plane_start(d.plane, &error_abort);
     }
-    close_held(&d);
-    iothread_destroy(iothread);
-    test_context_free(home);
+    end_held(&d);
+}
+
+/* The driver sleeps until it is told that its only request is done. */
+static void wait_for_interrupt(Disk *d)
+{
+    while (!interrupts) {
+        aio_poll(d->home, true);
+    }
+    reap(d);
+    g_assert_cmpuint(d->completed, ==, 1);
 }
 
 /* The driver sleeps, and the device, which completes when it is told to stop, wakes it. */
 static void test_stop_interrupts(void)
 {
-    AioContext *home = test_context_new();
-    IOThread *iothread = iothread_new();
-    MemDrv m;
-    Disk d = { 0 };
+    Disk d;
 
-    open_held(&d, &m, home, iothread);
+    begin_held(&d, 0);
     add(&d, 0, VIRTIO_BLK_T_IN);
     kick(&d);
-    wait_until_held(&d, iothread, 1);
+    wait_until_held(&d, 1);
     vring_driver_enable_interrupts(d.drv[0]);
-    interrupted = &d;
-    run_in(iothread, release_bh, &d);
+    g_assert_cmpuint(interrupts, ==, 0);
+    run_in_iothread(&d, release_bh);
     virtio_blk_data_plane_stop(d.plane);
-    while (!d.interrupts) {
-        aio_poll(home, true);
-    }
-    reap(&d);
-    g_assert_cmpuint(d.completed, ==, 1);
-    close_held(&d);
-    iothread_destroy(iothread);
-    test_context_free(home);
+    wait_for_interrupt(&d);
+    end_held(&d);
 }
 
 /* A device that was brought home is served there, and interrupts from there: the IOThread stands
  * still. */
 static void test_served_at_home(void)
 {
-    AioContext *home = test_context_new();
-    IOThread *iothread = iothread_new();
-    MemDrv m;
-    Disk d = { 0 };
+    Disk d;
 
-    open_held(&d, &m, home, iothread);
+    begin_held(&d, 0);
     virtio_blk_data_plane_stop(d.plane);
-    iothread_stop(iothread);
-    m.ctx = home;
-    interrupted = &d;
+    iothread_stop(d.iothread);
+    d.mem.ctx = d.home;
+    g_assert_cmpuint(interrupts, ==, 0);
     add(&d, 0, VIRTIO_BLK_T_IN);
     vring_driver_enable_interrupts(d.drv[0]);
     g_assert_true(vring_driver_kick_prepare(d.drv[0]));
     virtio_queue_notify(&d.dev.parent_obj, 0);
-    memdrv_run_all(&m);
-    while (!d.interrupts) {
-        aio_poll(home, true);
-    }
-    reap(&d);
-    g_assert_cmpuint(d.completed, ==, 1);
-    iothread_run(iothread, &error_abort);
-    close_held(&d);
-    iothread_destroy(iothread);
-    test_context_free(home);
+    memdrv_run_all(&d.mem);
+    wait_for_interrupt(&d);
+    iothread_run(d.iothread, &error_abort);
+    end_held(&d);
 }
 
 /* A loop that polls for long needs no kick: sooner or later the driver sees that, and what it adds
  * then is served. */
 static void test_no_kicks_while_polling(void)
 {
-    AioContext *home = test_context_new();
-    IOThread *iothread = iothread_new();
-    Disk d = { 0 };
+    Disk d;
     bool kicked = true;
 
-    open_file(&d, home, 1, iothread);
-    virtio_blk_data_plane_start(d.plane, &error_abort);
-    aio_context_set_poll_params(iothread_get_aio_context(iothread), 10 * NANOSECONDS_PER_SECOND, 0,
-                                0, &error_abort);
+    begin_file_started(&d, 1);
+    aio_context_set_poll_params(iothread_get_aio_context(d.iothread), 10 * NANOSECONDS_PER_SECOND,
+                                0, 0, &error_abort);
     while (kicked) {
         add(&d, 0, VIRTIO_BLK_T_IN);
-        kicked = vring_driver_kick_prepare(d.drv[0]);
-        if (kicked) {
-            VirtQueue *vq = virtio_get_queue(&d.dev.parent_obj, 0);
-
-            event_notifier_set(virtio_queue_get_host_notifier(vq));
-        }
+        kicked = kick_queue(&d, 0);
         wait_until(&d, 0);
         g_usleep(100);
     }
-    aio_context_set_poll_params(iothread_get_aio_context(iothread), 0, 0, 0, &error_abort);
+    aio_context_set_poll_params(iothread_get_aio_context(d.iothread), 0, 0, 0, &error_abort);
     add(&d, 1, VIRTIO_BLK_T_IN);
     kick(&d);
     wait_until(&d, 0);
-    close_file(&d);
-    iothread_destroy(iothread);
-    test_context_free(home);
+    end_file(&d);
 }
 
 /* ---- devices that stop for an error ---------------------------------------------------------- */
@@ -573,7 +587,7 @@ static void heal_bh(void *opaque)
 {
     Disk *d = opaque;
 
-    d->mem->error[MEM_WRITE] = 0;
+    d->mem.error[MEM_WRITE] = 0;
     virtio_blk_resume(&d->dev);
 }
 
@@ -581,112 +595,95 @@ static void fail_bh(void *opaque)
 {
     Disk *d = opaque;
 
-    d->mem->error[MEM_WRITE] = -ENOSPC;
-    memdrv_run_all(d->mem);
+    d->mem.error[MEM_WRITE] = -ENOSPC;
+    memdrv_run_all(&d->mem);
+}
+
+/* @n writes fail: the device stops and keeps them, and then the data plane is stopped. */
+static void fail_writes(Disk *d, unsigned n)
+{
+    blk_set_on_error(d->blk, BLOCKDEV_ON_ERROR_REPORT, BLOCKDEV_ON_ERROR_STOP);
+    for (unsigned i = 0; i < n; i++) {
+        add(d, i, VIRTIO_BLK_T_OUT);
+    }
+    kick(d);
+    wait_until_held(d, n);
+    run_in_iothread(d, fail_bh);
+    g_assert_cmpint(qatomic_load_acquire(&d->stop_error), ==, ENOSPC);
+    virtio_blk_data_plane_stop(d->plane);
+    g_assert_cmpuint(virtio_blk_kept(&d->dev), ==, n);
 }
 
 /* It stops, and with it the data plane; requests that failed, and those that came later, are done
  * when it goes on. */
 static void test_error_stops(void)
 {
-    AioContext *home = test_context_new();
-    IOThread *iothread = iothread_new();
-    MemDrv m;
-    Disk d = { 0 };
+    Disk d;
 
-    open_held(&d, &m, home, iothread);
-    blk_set_on_error(d.blk, BLOCKDEV_ON_ERROR_REPORT, BLOCKDEV_ON_ERROR_STOP);
-    for (unsigned i = 0; i < 8; i++) {
-        add(&d, i, VIRTIO_BLK_T_OUT);
-    }
-    kick(&d);
-    wait_until_held(&d, iothread, 8);
-    run_in(iothread, fail_bh, &d);
-    g_assert_cmpint(qatomic_load_acquire(&d.stop_error), ==, ENOSPC);
-    virtio_blk_data_plane_stop(d.plane);
-    g_assert_cmpuint(virtio_blk_kept(&d.dev), ==, 8);
+    begin_held(&d, 0);
+    fail_writes(&d, 8);
     reap(&d);
     g_assert_cmpuint(d.completed, ==, 0);
 
     add(&d, 8, VIRTIO_BLK_T_OUT);
     kick(&d);
     virtio_blk_data_plane_start(d.plane, &error_abort);
-    run_in(iothread, heal_bh, &d);
-    wait_until_held(&d, iothread, 9);
-    run_in(iothread, release_bh, &d);
+    run_in_iothread(&d, heal_bh);
+    wait_until_held(&d, 9);
+    run_in_iothread(&d, release_bh);
     wait_until(&d, 0);
     g_assert_cmpuint(d.completed, ==, 9);
-    close_held(&d);
-    iothread_destroy(iothread);
-    test_context_free(home);
+    end_held(&d);
 }
 
 /* Given up while it is stopped: nothing is left over. */
 static void test_stopped_is_given_up(void)
 {
-    AioContext *home = test_context_new();
-    IOThread *iothread = iothread_new();
-    MemDrv m;
-    Disk d = { 0 };
+    Disk d;
 
-    open_held(&d, &m, home, iothread);
-    blk_set_on_error(d.blk, BLOCKDEV_ON_ERROR_REPORT, BLOCKDEV_ON_ERROR_STOP);
-    add(&d, 0, VIRTIO_BLK_T_OUT);
-    kick(&d);
-    wait_until_held(&d, iothread, 1);
-    run_in(iothread, fail_bh, &d);
-    virtio_blk_data_plane_stop(d.plane);
+    begin_held(&d, 0);
+    fail_writes(&d, 1);
     virtio_reset(&d.dev.parent_obj);
     g_assert_cmpuint(virtio_blk_kept(&d.dev), ==, 0);
-    close_held(&d);
-    iothread_destroy(iothread);
-    test_context_free(home);
+    end_held(&d);
 }
 
 /* A driver that does what it must not: the device breaks, and whoever sleeps is woken. */
 static void test_broken_wakes(void)
 {
-    AioContext *home = test_context_new();
-    IOThread *iothread = iothread_new();
     char outside[1] = { 0 };
     struct iovec sg = { outside, 1 };
-    Disk d = { 0 };
+    Disk d;
 
-    open_file(&d, home, 1, iothread);
-    virtio_blk_data_plane_start(d.plane, &error_abort);
-    interrupted = &d;
+    begin_file_started(&d, 1);
     g_assert_cmpint(vring_driver_add(d.drv[0], &sg, 1, 0, outside), ==, 0);
     vring_driver_enable_interrupts(d.drv[0]);
     kick(&d);
     while (!virtio_error_message(&d.dev.parent_obj)) {
-        aio_poll(home, true);
+        aio_poll(d.home, true);
     }
     virtio_blk_data_plane_stop(d.plane);
     virtio_reset(&d.dev.parent_obj);
-    close_file(&d);
-    iothread_destroy(iothread);
-    test_context_free(home);
+    end_file(&d);
 }
 
 /* ---- what cannot be had --------------------------------------------------------------------- */
 
 static void test_no_descriptors(void)
 {
-    AioContext *home = test_context_new();
-    IOThread *iothread = iothread_new();
     struct rlimit old, few;
     Error *err = NULL;
     unsigned before;
-    Disk d = { 0 };
+    Disk d;
 
-    d.fd = test_file_new(g_get_tmp_dir(), 0, DEPTH * BYTES);
-    disk_open(&d, home, bdrv_open_fd("a file", d.fd, BDRV_O_RDWR, home, &error_abort), QUEUES);
+    begin(&d);
+    disk_open_file(&d, QUEUES);
     before = test_descriptors();
     getrlimit(RLIMIT_NOFILE, &old);
     for (unsigned spare = 0; spare < 2 * QUEUES; spare++) {
         few = (struct rlimit){ .rlim_cur = before + spare, .rlim_max = old.rlim_max };
         setrlimit(RLIMIT_NOFILE, &few);
-        if (virtio_blk_data_plane_create(&d.dev, iothread_get_aio_context(iothread), &d.plane,
+        if (virtio_blk_data_plane_create(&d.dev, iothread_get_aio_context(d.iothread), &d.plane,
                                          &err)) {
             virtio_blk_data_plane_destroy(d.plane); /* there were gaps among the numbers */
         } else {
@@ -697,11 +694,9 @@ static void test_no_descriptors(void)
         setrlimit(RLIMIT_NOFILE, &old);
         g_assert_cmpuint(test_descriptors(), ==, before);
     }
-    disk_close(&d);
-    close(d.fd);
+    disk_close_file(&d);
     virtio_blk_data_plane_destroy(NULL);
-    iothread_destroy(iothread);
-    test_context_free(home);
+    end(&d);
 }
 
 int main(int argc, char **argv)
