@@ -26,6 +26,12 @@ static void write_file(const char *name, const char *text)
     g_assert_true(g_file_set_contents(name, text, -1, NULL));
 }
 
+static void write_script(const char *name, const char *text)
+{
+    write_file(name, text);
+    g_chmod(name, 0755);
+}
+
 static char *read_text(const char *name)
 {
     char *text = NULL;
@@ -59,8 +65,8 @@ static Case *case_new(const char *job_file)
     return kase;
 }
 
-/* Two rounds of job.fio on arms of these engines. */
-static Suite *suite_of(const char *a, const char *b)
+/* Two rounds of a job file on arms of these engines. */
+static Suite *suite_of_job(const char *job_file, const char *a, const char *b)
 {
     Suite *suite = suite_new("test");
 
@@ -68,9 +74,14 @@ static Suite *suite_of(const char *a, const char *b)
     g_ptr_array_add(suite->arms, arm_parse("b", b, NULL));
     g_assert_nonnull(suite->arms->pdata[0]);
     g_assert_nonnull(suite->arms->pdata[1]);
-    g_ptr_array_add(suite->cases, case_new("job.fio"));
+    g_ptr_array_add(suite->cases, case_new(job_file));
     suite->rounds = 2;
     return suite;
+}
+
+static Suite *suite_of(const char *a, const char *b)
+{
+    return suite_of_job("job.fio", a, b);
 }
 
 static RunnerOptions options(void)
@@ -308,11 +319,9 @@ static void test_no_device(void)
 static void test_write(void)
 {
     RunnerOptions o = options();
-    Suite *suite = suite_of("good", "good");
+    Suite *suite = suite_of_job("write.fio", "good", "good");
     g_autofree char *said = NULL;
 
-    g_ptr_array_remove_index(suite->cases, 0);
-    g_ptr_array_add(suite->cases, case_new("write.fio"));
     assert_refused(suite, &o, "write.fio writes: --allow-write");
     o.allow_write = true;
     g_unlink(log_file);
@@ -335,8 +344,7 @@ static void test_device_vanishes(void)
                         fake);
 
     write_file("gone", "x");
-    write_file("remover", script);
-    g_chmod("remover", 0755);
+    write_script("remover", script);
     o.fio = "./remover";
     o.device = "gone";
     assert_refused(suite, &o, "gone has gone");
@@ -359,8 +367,7 @@ static void test_disk_full(void)
             "exec '%s' \"$@\"\n",
             fake);
 
-        write_file("filler", script);
-        g_chmod("filler", 0755);
+        write_script("filler", script);
         o.fio = "./filler";
         o.folder = "small";
         assert_refused(suite, &o, "no room left in small");
@@ -370,6 +377,16 @@ static void test_disk_full(void)
     }
     g_rmdir("small");
     suite_free(suite);
+}
+
+/* Whether this is the child, which the test is about; its parent waits until it has passed. */
+static gboolean in_child(GTestSubprocessFlags flags)
+{
+    if (!g_test_subprocess()) {
+        g_test_trap_subprocess(NULL, 0, flags);
+        g_test_trap_assert_passed();
+    }
+    return g_test_subprocess();
 }
 
 static gpointer interrupt_later(gpointer engine)
@@ -391,77 +408,77 @@ static gpointer interrupt_later(gpointer engine)
 /* The run that it hits is not kept, what was complete is. */
 static void test_interrupted(void)
 {
-    if (g_test_subprocess()) {
-        RunnerOptions o = options();
-        Suite *suite = suite_of("good", "hangs");
-        GThread *thread;
+    RunnerOptions o;
+    Suite *suite;
+    GThread *thread;
 
-        o.seed = 3; /* a, b, b, a */
-        thread = g_thread_new("interrupt", interrupt_later, (gpointer) "-job-b.json");
-        run(suite, &o);
-        g_assert_true(suite->interrupted);
-        g_assert_cmpuint(suite->runs->len, ==, 1);
-        g_assert_null(run_at(suite, 0)->problem);
-        g_assert_false(g_file_test("suite/runs/0001-job-b.json", G_FILE_TEST_EXISTS));
-        g_thread_join(thread);
-        suite_free(suite);
+    if (!in_child(G_TEST_SUBPROCESS_INHERIT_STDERR)) {
         return;
     }
-    g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_INHERIT_STDERR);
-    g_test_trap_assert_passed();
+    o = options();
+    suite = suite_of("good", "hangs");
+    o.seed = 3; /* a, b, b, a */
+    thread = g_thread_new("interrupt", interrupt_later, (gpointer) "-job-b.json");
+    run(suite, &o);
+    g_assert_true(suite->interrupted);
+    g_assert_cmpuint(suite->runs->len, ==, 1);
+    g_assert_null(run_at(suite, 0)->problem);
+    g_assert_false(g_file_test("suite/runs/0001-job-b.json", G_FILE_TEST_EXISTS));
+    g_thread_join(thread);
+    suite_free(suite);
 }
 
 static void test_interrupted_before(void)
 {
-    if (g_test_subprocess()) {
-        RunnerOptions o = options();
-        Suite *suite = suite_of("good", "good");
+    RunnerOptions o;
+    Suite *suite;
 
-        interrupt_catch();
-        raise(SIGTERM);
-        run(suite, &o);
-        g_assert_true(suite->interrupted);
-        g_assert_cmpuint(suite->runs->len, ==, 0);
-        suite_free(suite);
+    if (!in_child(G_TEST_SUBPROCESS_INHERIT_STDERR)) {
         return;
     }
-    g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_INHERIT_STDERR);
-    g_test_trap_assert_passed();
+    o = options();
+    suite = suite_of("good", "good");
+    interrupt_catch();
+    raise(SIGTERM);
+    run(suite, &o);
+    g_assert_true(suite->interrupted);
+    g_assert_cmpuint(suite->runs->len, ==, 0);
+    suite_free(suite);
 }
 
 /* --- What is shown */
 
+/* A child runs arms of which one fails. Whether this is the parent, which has what was shown. */
+static gboolean run_in_child(gboolean quiet)
+{
+    RunnerOptions o;
+    Suite *suite;
+
+    if (!in_child(0)) {
+        return TRUE;
+    }
+    o = options();
+    suite = suite_of("good", "fails");
+    o.quiet = quiet;
+    run(suite, &o);
+    suite_free(suite);
+    return FALSE;
+}
+
 static void test_plain_progress(void)
 {
-    if (g_test_subprocess()) {
-        RunnerOptions o = options();
-        Suite *suite = suite_of("good", "fails");
-
-        o.quiet = false;
-        run(suite, &o);
-        suite_free(suite);
-        return;
+    if (run_in_child(FALSE)) {
+        g_test_trap_assert_stderr("*?1/4? job, *?4/4? job, *left*");
+        g_test_trap_assert_stderr("*job, b: fio: it is broken (exit status 1)*");
+        g_test_trap_assert_stderr_unmatched("*\033*");
     }
-    g_test_trap_subprocess(NULL, 0, 0);
-    g_test_trap_assert_passed();
-    g_test_trap_assert_stderr("*?1/4? job, *?4/4? job, *left*");
-    g_test_trap_assert_stderr("*job, b: fio: it is broken (exit status 1)*");
-    g_test_trap_assert_stderr_unmatched("*\033*");
 }
 
 static void test_quiet(void)
 {
-    if (g_test_subprocess()) {
-        RunnerOptions o = options();
-        Suite *suite = suite_of("good", "fails");
-
-        run(suite, &o);
-        suite_free(suite);
-        return;
+    if (run_in_child(TRUE)) {
+        g_test_trap_assert_stderr("");
     }
-    g_test_trap_subprocess(NULL, 0, 0);
-    g_test_trap_assert_passed();
-    g_test_trap_assert_stderr("");
 }
 
 static void test_iops(void)
@@ -503,21 +520,27 @@ static void test_reason(void)
 
 /* --- The real ones */
 
-/* fio with what a sanitizer needs; NULL when there is none. */
-static char *real_fio(void)
+/* Options with fio itself, and with what a sanitizer needs. FALSE, and the test is skipped, without
+ * fio or without the other program that the test is about (NULL: there is none). */
+static gboolean real_options(RunnerOptions *o, const char *program)
 {
     const char *preload = g_getenv("QAIO_PRELOAD"), *fio = g_getenv("FIO");
     g_autofree char *path = g_find_program_in_path(fio && *fio ? fio : "fio");
+    g_autofree char *other = program ? g_find_program_in_path(program) : NULL;
     g_autofree char *script = NULL;
 
-    if (!path) {
-        return NULL;
+    if (!path || (program && !other)) {
+        g_autofree char *why = g_strdup_printf("no %s", path ? program : "fio");
+
+        g_test_skip(why);
+        return FALSE;
     }
     script = g_strdup_printf("#!/bin/sh\nLD_PRELOAD='%s' exec '%s' \"$@\"\n",
                              preload ? preload : "", path);
-    write_file("real-fio", script);
-    g_chmod("real-fio", 0755);
-    return g_strdup("./real-fio");
+    write_script("real-fio", script);
+    *o = options();
+    o->fio = "./real-fio";
+    return TRUE;
 }
 
 static void assert_measured(const Suite *suite, guint n)
@@ -541,21 +564,16 @@ static void assert_measured(const Suite *suite, guint n)
 /* fio's own engines, qaio if it is built, jobs that report themselves as a group. */
 static void test_real_fio(void)
 {
-    RunnerOptions o = options();
-    g_autofree char *fio = real_fio();
+    RunnerOptions o;
     const char *so = g_getenv("QAIO_SO");
     gboolean built = so && g_file_test(so, G_FILE_TEST_EXISTS);
     Suite *suite;
     const Sample *sample;
 
-    if (!fio) {
-        g_test_skip("no fio");
+    if (!real_options(&o, NULL)) {
         return;
     }
-    suite = suite_of("psync", built ? so : "psync");
-    g_ptr_array_remove_index(suite->cases, 0);
-    g_ptr_array_add(suite->cases, case_new("group.fio"));
-    o.fio = fio;
+    suite = suite_of_job("group.fio", "psync", built ? so : "psync");
     run(suite, &o);
     assert_measured(suite, 4);
     g_assert_cmpuint(run_at(suite, 0)->samples->len, ==, 2);
@@ -571,68 +589,45 @@ static void test_real_fio(void)
     suite_free(suite);
 }
 
+static void assert_really_refused(const char *job_file, const char *engine, const char *word)
+{
+    RunnerOptions o;
+    Suite *suite;
+
+    if (!real_options(&o, NULL)) {
+        return;
+    }
+    suite = suite_of_job(job_file, "psync", engine);
+    assert_refused(suite, &o, word);
+    suite_free(suite);
+}
+
 /* fio itself refuses to write to what is only to be read. */
 static void test_real_fio_write(void)
 {
-    RunnerOptions o = options();
-    g_autofree char *fio = real_fio();
-    Suite *suite = suite_of("psync", "psync");
-
-    if (!fio) {
-        g_test_skip("no fio");
-        return;
-    }
-    g_ptr_array_remove_index(suite->cases, 0);
-    g_ptr_array_add(suite->cases, case_new("write.fio"));
-    o.fio = fio;
-    assert_refused(suite, &o, "write.fio writes: --allow-write");
-    suite_free(suite);
+    assert_really_refused("write.fio", "psync", "write.fio writes: --allow-write");
 }
 
 static void test_real_fio_no_engine(void)
 {
-    RunnerOptions o = options();
-    g_autofree char *fio = real_fio();
-    Suite *suite = suite_of("psync", "./no-engine.so");
-
-    if (!fio) {
-        g_test_skip("no fio");
-        return;
-    }
-    o.fio = fio;
-    assert_refused(suite, &o, "no-engine.so");
-    suite_free(suite);
+    assert_really_refused("job.fio", "./no-engine.so", "no-engine.so");
 }
 
 static void test_real_fio_bad_option(void)
 {
-    RunnerOptions o = options();
-    g_autofree char *fio = real_fio();
-    Suite *suite = suite_of("psync", "psync,no_such_option=1");
-
-    if (!fio) {
-        g_test_skip("no fio");
-        return;
-    }
-    o.fio = fio;
-    assert_refused(suite, &o, "Bad option <no_such_option=1>");
-    suite_free(suite);
+    assert_really_refused("job.fio", "psync,no_such_option=1", "Bad option <no_such_option=1>");
 }
 
 /* Without --device the file is the job's, and nobody asks for permission. */
 static void test_real_fio_own_file(void)
 {
-    RunnerOptions o = options();
-    g_autofree char *fio = real_fio();
-    Suite *suite = suite_of("psync", "psync");
+    RunnerOptions o;
+    Suite *suite;
 
-    if (!fio) {
-        g_test_skip("no fio");
+    if (!real_options(&o, NULL)) {
         return;
     }
-    g_ptr_array_remove_index(suite->cases, 0);
-    g_ptr_array_add(suite->cases, case_new("own.fio"));
-    o.fio = fio;
+    suite = suite_of_job("own.fio", "psync", "psync");
     o.device = NULL;
     run(suite, &o);
     assert_measured(suite, 4);
@@ -640,25 +635,37 @@ static void test_real_fio_own_file(void)
     suite_free(suite);
 }
 
-static void test_real_qemu_img(void)
+/* The same reads by psync and by another engine, calls counted; NULL if @program is not there. */
+static Suite *measure_reads(const char *engine, const char *program)
 {
-    RunnerOptions o = options();
-    g_autofree char *fio = real_fio(), *qemu_img = g_find_program_in_path("qemu-img");
-    Suite *suite = suite_of("psync", "qemu-img");
-    const Sample *a, *b;
+    RunnerOptions o;
+    Suite *suite;
 
-    if (!fio || !qemu_img) {
-        g_test_skip("no fio, or no qemu-img");
-        return;
+    if (!real_options(&o, program)) {
+        return NULL;
     }
-    g_ptr_array_remove_index(suite->cases, 0);
-    g_ptr_array_add(suite->cases, case_new("sequential.fio"));
-    o.fio = fio;
+    suite = suite_of_job("sequential.fio", "psync", engine);
     o.count_syscalls = true;
     run(suite, &o);
     assert_measured(suite, 4);
-    a = run_sample(suite_run(suite, 0, 0, 0), "read", NULL);
-    b = run_sample(suite_run(suite, 1, 0, 0), "read", NULL);
+    return suite;
+}
+
+static const Sample *read_sample(const Suite *suite, guint arm, guint round)
+{
+    return run_sample(suite_run(suite, arm, 0, round), "read", NULL);
+}
+
+static void test_real_qemu_img(void)
+{
+    Suite *suite = measure_reads("qemu-img", "qemu-img");
+    const Sample *a, *b;
+
+    if (!suite) {
+        return;
+    }
+    a = read_sample(suite, 0, 0);
+    b = read_sample(suite, 1, 0);
     g_assert_cmpuint(a->ios, ==, b->ios);
     g_assert_cmpuint(a->bytes, ==, b->bytes);
     g_assert_cmpstr(g_hash_table_lookup(b->options, "ioengine"), ==, "qemu-img");
@@ -683,24 +690,20 @@ static void test_syscalls_table(void)
 /* psync makes one call for each request, libaio at least two. */
 static void test_real_syscalls(void)
 {
-    RunnerOptions o = options();
-    g_autofree char *fio = real_fio(), *strace = g_find_program_in_path("strace");
     const char *preload = g_getenv("QAIO_PRELOAD");
-    Suite *suite = suite_of("psync", "libaio");
+    Suite *suite;
     double psync, libaio;
 
-    if (!fio || !strace || (preload && *preload)) {
-        g_test_skip("no fio, or no strace, or a sanitizer's calls would be counted");
+    if (preload && *preload) {
+        g_test_skip("a sanitizer's calls would be counted");
         return;
     }
-    g_ptr_array_remove_index(suite->cases, 0);
-    g_ptr_array_add(suite->cases, case_new("sequential.fio"));
-    o.fio = fio;
-    o.count_syscalls = true;
-    run(suite, &o);
-    assert_measured(suite, 4);
-    psync = run_sample(suite_run(suite, 0, 0, 0), "read", NULL)->value[METRIC_SYSCALLS];
-    libaio = run_sample(suite_run(suite, 1, 0, 0), "read", NULL)->value[METRIC_SYSCALLS];
+    suite = measure_reads("libaio", "strace");
+    if (!suite) {
+        return;
+    }
+    psync = read_sample(suite, 0, 0)->value[METRIC_SYSCALLS];
+    libaio = read_sample(suite, 1, 0)->value[METRIC_SYSCALLS];
     g_test_message("%g %g", psync, libaio);
     if (isnan(psync)) {
         g_test_skip("strace may not trace here");
@@ -709,30 +712,28 @@ static void test_real_syscalls(void)
         g_assert_cmpfloat(psync, <, 1.4);
         g_assert_cmpfloat(libaio, >, 1.4);
     }
-    g_assert_true(
-        isnan(run_sample(suite_run(suite, 0, 0, 1), "read", NULL)->value[METRIC_SYSCALLS]));
+    g_assert_true(isnan(read_sample(suite, 0, 1)->value[METRIC_SYSCALLS]));
     suite_free(suite);
 }
 
 /* It says so, and the others go on; there is no second try. */
 static void test_real_qemu_img_cannot(void)
 {
-    RunnerOptions o = options();
-    g_autofree char *fio = real_fio(), *qemu_img = g_find_program_in_path("qemu-img");
-    Suite *suite = suite_of("psync", "qemu-img");
+    RunnerOptions o;
+    Suite *suite;
     guint refused = 0;
 
-    if (!fio || !qemu_img) {
-        g_test_skip("no fio, or no qemu-img");
+    if (!real_options(&o, "qemu-img")) {
         return;
     }
-    o.fio = fio;
+    suite = suite_of("psync", "qemu-img");
     run(suite, &o);
     g_assert_cmpuint(suite->runs->len, ==, 3);
     for (guint i = 0; i < 3; i++) {
-        if (run_at(suite, i)->arm == 1) {
-            g_assert_nonnull(
-                strstr(run_at(suite, i)->problem, "qemu-img cannot do this job: rw=randread"));
+        const Run *r = run_at(suite, i);
+
+        if (r->arm == 1) {
+            g_assert_nonnull(strstr(r->problem, "qemu-img cannot do this job: rw=randread"));
             refused++;
         }
     }
