@@ -77,10 +77,11 @@ static uint8_t *map_memory(void)
 
 void guest_start(Guest *g, int64_t size, const VirtIOBlkConf *conf, const BlockLimits *bl)
 {
-    VirtIOBlkConf c = *conf;
+    VirtIOBlkConf c = conf ? *conf : guest_conf();
+    BlockLimits limits = bl ? *bl : guest_limits();
 
     *g = (Guest){ .ctx = test_context_new(), .requests = g_ptr_array_new() };
-    g->blk = blk_new_with_bs(memdrv_open(&g->m, g->ctx, size, size, bl, BDRV_O_RDWR));
+    g->blk = blk_new_with_bs(memdrv_open(&g->m, g->ctx, size, size, &limits, BDRV_O_RDWR));
     block_acct_init(&g->stats);
     c.blk = g->blk;
     c.stats = &g->stats;
@@ -90,16 +91,13 @@ void guest_start(Guest *g, int64_t size, const VirtIOBlkConf *conf, const BlockL
     g->dev.parent_obj.notify = on_notify;
     g->memory = map_memory();
     virtio_add_memory_region(&g->dev.parent_obj, g->memory, MEMORY_BYTES);
-    make_queues(g, conf);
+    make_queues(g, &c);
     start_driver(g);
 }
 
 void guest_start_default(Guest *g)
 {
-    VirtIOBlkConf conf = guest_conf();
-    BlockLimits bl = guest_limits();
-
-    guest_start(g, 1 << 20, &conf, &bl);
+    guest_start(g, 1 << 20, NULL, NULL);
 }
 
 void guest_stop(Guest *g)

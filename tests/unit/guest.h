@@ -52,7 +52,8 @@ BlockLimits guest_limits(void);
 VirtIOBlkConf guest_conf(void);
 
 /* Open a disk of @size bytes, byte i being test_byte(i); make the device; start its driver, with
- * all features. blk, stats, stopped and opaque of @conf are filled in. */
+ * all features. blk, stats, stopped and opaque of @conf are filled in. NULL for @conf or @bl: as
+ * above. */
 void guest_start(Guest *g, int64_t size, const VirtIOBlkConf *conf, const BlockLimits *bl);
 
 /* With the defaults, and 1 MiB. */

@@ -32,10 +32,9 @@ static GuestReq *add(Guest *g, unsigned queue, uint32_t type, uint64_t sector)
 static void start_unmerged(Guest *g, BlockdevOnError on_read_error, BlockdevOnError on_write_error)
 {
     VirtIOBlkConf conf = guest_conf();
-    BlockLimits bl = guest_limits();
 
     conf.request_merging = false;
-    guest_start(g, 1 << 20, &conf, &bl);
+    guest_start(g, 1 << 20, &conf, NULL);
     g->m.has_zeroes = true;
     blk_set_on_error(g->blk, on_read_error, on_write_error);
 }

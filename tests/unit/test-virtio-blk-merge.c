@@ -163,12 +163,11 @@ static void test_direction(void)
 
 static void test_max_iov(void)
 {
-    VirtIOBlkConf conf = guest_conf();
     BlockLimits bl = guest_limits();
     Guest g;
 
     bl.max_iov = 3;
-    guest_start(&g, SIZE, &conf, &bl);
+    guest_start(&g, SIZE, NULL, &bl);
     for (int i = 0; i < 8; i++) {
         add_read(&g, 8 * i, 8);
     }
@@ -179,12 +178,11 @@ static void test_max_iov(void)
 /* A request of several buffers counts for as many. */
 static void test_max_iov_of_many_buffers(void)
 {
-    VirtIOBlkConf conf = guest_conf();
     BlockLimits bl = guest_limits();
     Guest g;
 
     bl.max_iov = 5;
-    guest_start(&g, SIZE, &conf, &bl);
+    guest_start(&g, SIZE, NULL, &bl);
     for (int i = 0; i < 4; i++) {
         GuestReq *r = guest_request(&g, VIRTIO_BLK_T_IN, 4 * i, 2048);
 
@@ -198,12 +196,11 @@ static void test_max_iov_of_many_buffers(void)
 
 static void test_max_transfer(void)
 {
-    VirtIOBlkConf conf = guest_conf();
     BlockLimits bl = guest_limits();
     Guest g;
 
     bl.max_transfer = 20 * 512;
-    guest_start(&g, SIZE, &conf, &bl);
+    guest_start(&g, SIZE, NULL, &bl);
     add_read(&g, 0, 8);
     add_read(&g, 8, 12); /* 20 exactly */
     add_read(&g, 20, 8);
@@ -216,12 +213,11 @@ static void test_max_transfer(void)
 /* What is too large by itself is the block layer's to cut, and joined with nothing. */
 static void test_larger_than_max_transfer(void)
 {
-    VirtIOBlkConf conf = guest_conf();
     BlockLimits bl = guest_limits();
     Guest g;
 
     bl.max_transfer = 8 * 512;
-    guest_start(&g, SIZE, &conf, &bl);
+    guest_start(&g, SIZE, NULL, &bl);
     add_read(&g, 0, 12);
     add_read(&g, 12, 2);
     add_read(&g, 14, 2);
@@ -289,11 +285,10 @@ static void test_queues_apart(void)
 static void test_off(void)
 {
     VirtIOBlkConf conf = guest_conf();
-    BlockLimits bl = guest_limits();
     Guest g;
 
     conf.request_merging = false;
-    guest_start(&g, SIZE, &conf, &bl);
+    guest_start(&g, SIZE, &conf, NULL);
     add_read(&g, 8, 8);
     add_read(&g, 0, 8);
     add_read(&g, 16, 8);
@@ -417,13 +412,12 @@ static void run_again(Guest *g, GuestReq **r, unsigned n)
 static void check_allocations(bool merging)
 {
     VirtIOBlkConf conf = guest_conf();
-    BlockLimits bl = guest_limits();
     GuestReq *r[64];
     unsigned before;
     Guest g;
 
     conf.request_merging = merging;
-    guest_start(&g, SIZE, &conf, &bl);
+    guest_start(&g, SIZE, &conf, NULL);
     blk_reserve(g.ctx, ARRAY_SIZE(r));
     qemu_coroutine_inc_pool_size(ARRAY_SIZE(r));
     qemu_coroutine_pool_reserve(ARRAY_SIZE(r));

@@ -119,12 +119,11 @@ static void test_write_zeroes(void)
 static void check_id(const char *serial, size_t room, const char *expected, size_t len)
 {
     VirtIOBlkConf conf = guest_conf();
-    BlockLimits bl = guest_limits();
     Guest g;
     GuestReq *r;
 
     conf.serial = serial;
-    guest_start(&g, SIZE, &conf, &bl);
+    guest_start(&g, SIZE, &conf, NULL);
     r = guest_request(&g, VIRTIO_BLK_T_GET_ID, 0, room);
     memset(r->data, 'x', room);
     guest_add(&g, 0, r);
@@ -205,11 +204,10 @@ static void test_partial_sectors(void)
 static void test_larger_blocks(void)
 {
     VirtIOBlkConf conf = guest_conf();
-    BlockLimits bl = guest_limits();
     Guest g;
 
     conf.logical_block_size = 4096;
-    guest_start(&g, SIZE, &conf, &bl);
+    guest_start(&g, SIZE, &conf, NULL);
     check_read(guest_do(&g, VIRTIO_BLK_T_IN, 8, 4096));
     check_invalid(&g, VIRTIO_BLK_T_IN, 4, 4096);
     check_invalid(&g, VIRTIO_BLK_T_IN, 8, 512);
@@ -220,13 +218,12 @@ static void test_larger_blocks(void)
 static void test_too_long(void)
 {
     VirtIOBlkConf conf = guest_conf();
-    BlockLimits bl = guest_limits();
     struct iovec sg[131];
     Guest g;
     GuestReq *r;
 
     conf.seg_max = 129;
-    guest_start(&g, SIZE, &conf, &bl);
+    guest_start(&g, SIZE, &conf, NULL);
     g.m.bs->total_bytes = 4ll << 30; /* it would not lie outside */
     r = guest_request(&g, VIRTIO_BLK_T_IN, 0, 0);
     sg[0] = (struct iovec){ &r->hdr, sizeof(r->hdr) };
@@ -265,11 +262,10 @@ static void test_wrong_segments(void)
 {
     static const uint32_t types[] = { VIRTIO_BLK_T_DISCARD, VIRTIO_BLK_T_WRITE_ZEROES };
     VirtIOBlkConf conf = guest_conf();
-    BlockLimits bl = guest_limits();
     Guest g;
 
     conf.max_discard_sectors = conf.max_write_zeroes_sectors = 64;
-    guest_start(&g, SIZE, &conf, &bl);
+    guest_start(&g, SIZE, &conf, NULL);
     g.m.has_zeroes = true;
     for (unsigned i = 0; i < ARRAY_SIZE(types); i++) {
         check_segment(&g, types[i], 0, 65, 0, VIRTIO_BLK_S_IOERR);
@@ -535,13 +531,12 @@ static void test_notify_of_the_data_plane(void)
 static void test_full_queues(void)
 {
     VirtIOBlkConf conf = guest_conf();
-    BlockLimits bl = guest_limits();
     GuestReq *r[2][5];
     Guest g;
 
     conf.queue_size = 16;
     conf.seg_max = 1;
-    guest_start(&g, SIZE, &conf, &bl);
+    guest_start(&g, SIZE, &conf, NULL);
     for (int round = 0; round < 50; round++) {
         for (int q = 0; q < 2; q++) {
             for (int i = 0; i < 5; i++) {
@@ -564,14 +559,13 @@ static void test_full_queues(void)
 static void test_config(void)
 {
     VirtIOBlkConf conf = guest_conf();
-    BlockLimits bl = guest_limits();
     const struct virtio_blk_config *config;
     Guest g;
 
     conf.seg_max = 9;
     conf.discard_alignment = 4096;
     conf.max_write_zeroes_sectors = 99;
-    guest_start(&g, SIZE + 300, &conf, &bl);
+    guest_start(&g, SIZE + 300, &conf, NULL);
     config = g.dev.parent_obj.config;
     g_assert_cmpuint(config->capacity, ==, SECTORS);
     g_assert_cmpuint(config->seg_max, ==, 9);
