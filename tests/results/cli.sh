@@ -39,6 +39,13 @@ ended() {
     [ -z "$2" ] || { [ "$lines" = 1 ] && grep -qE -- "$2" "$T/err"; } || { sed 's/^/#   /' "$T/err"; return 1; }
 }
 
+# measured STATUS NAME ARG...: a test point: a measurement ends so, and says nothing on stderr
+measured() {
+    measure "${@:3}"
+    ended "$1" ''
+    ok "$2"
+}
+
 said() {
     grep -qE -- "$1" "$T/out" || { sed 's/^/#   /' "$T/out"; return 1; }
 }
@@ -50,57 +57,33 @@ newest() {
 
 # --- Exit statuses
 
-measure run read.fio --a pace-1000 --b pace-1000 --suite same
-ended 0 ''
-ok 'as fast: status 0'
-measure run read.fio --a pace-1000 --b pace-1100 --suite faster
-ended 0 ''
-ok 'faster: status 0'
-measure run read.fio --a pace-1000 --b pace-900 --suite slower
-ended 1 ''
-ok 'slower: status 1'
-measure run read.fio --a noisy-1000 --b noisy-1000 --suite noisy
-ended 3 ''
-ok 'cannot tell: status 3'
-measure run read.fio --a pace-1000 --b wrong-1000 --suite wrong
-ended 4 ''
-ok 'an I/O error in one arm: status 4'
-measure run read.fio --a pace-1000 --b less-1000 --suite less
-ended 4 ''
-ok 'less work in one arm: status 4'
+measured 0 'as fast: status 0' run read.fio --a pace-1000 --b pace-1000 --suite same
+measured 0 'faster: status 0' run read.fio --a pace-1000 --b pace-1100 --suite faster
+measured 1 'slower: status 1' run read.fio --a pace-1000 --b pace-900 --suite slower
+measured 3 'cannot tell: status 3' run read.fio --a noisy-1000 --b noisy-1000 --suite noisy
+measured 4 'an I/O error in one arm: status 4' run read.fio --a pace-1000 --b wrong-1000 --suite wrong
+measured 4 'less work in one arm: status 4' run read.fio --a pace-1000 --b less-1000 --suite less
 measure run read.fio --a pace-1000 --b unknown --suite unknown
 ended 2 'arm b, read: .*unknown'
 ok 'an engine that fio does not know: status 2, and the line says which'
 [ ! -e "$T/results/unknown" ] || [ -z "$(find "$T/results/unknown" -name manifest.json)" ]
 ok 'nothing is kept of what never ran'
-measure run read.fio --a pace-1000 --b fails --suite fails
-ended 4 ''
-ok 'runs that fail in one arm: status 4'
+measured 4 'runs that fail in one arm: status 4' run read.fio --a pace-1000 --b fails --suite fails
 qc judge "$(newest fails)"
 ended 4 '' && said 'it is broken'
 ok 'they are kept, with why'
 
-measure run read.fio --a pace-1000 --b pace-900 --fail-on cannot-tell,not-comparable --suite x
-ended 0 ''
-ok '--fail-on without slower'
-measure run read.fio --a noisy-1000 --b noisy-1000 --fail-on slower --suite x
-ended 0 ''
-ok '--fail-on without cannot-tell'
-measure run read.fio --a pace-1000 --b wrong-1000 --fail-on slower --suite x
-ended 0 ''
-ok '--fail-on without not-comparable'
-measure run read.fio --a pace-1000 --b wrong-900 --c pace-900 --fail-on slower --suite x
-ended 1 ''
-ok 'what is no failure does not hide another arm that is one'
-measure run read.fio --a pace-1000 --b pace-900 --decide lat-p50 --suite x
-ended 0 ''
-ok '--decide takes the others out of the status'
-measure run read.fio --a pace-1000 --b pace-900 --band 15 --suite x
-ended 0 ''
-ok '--band widens what is the same'
-measure run read.fio --a pace-1000 --b pace-900 --decide syscalls --suite x
-ended 3 ''
-ok 'a deciding metric that nobody measured: cannot tell'
+measured 0 '--fail-on without slower' \
+    run read.fio --a pace-1000 --b pace-900 --fail-on cannot-tell,not-comparable --suite x
+measured 0 '--fail-on without cannot-tell' run read.fio --a noisy-1000 --b noisy-1000 --fail-on slower --suite x
+measured 0 '--fail-on without not-comparable' run read.fio --a pace-1000 --b wrong-1000 --fail-on slower --suite x
+measured 1 'what is no failure does not hide another arm that is one' \
+    run read.fio --a pace-1000 --b wrong-900 --c pace-900 --fail-on slower --suite x
+measured 0 '--decide takes the others out of the status' \
+    run read.fio --a pace-1000 --b pace-900 --decide lat-p50 --suite x
+measured 0 '--band widens what is the same' run read.fio --a pace-1000 --b pace-900 --band 15 --suite x
+measured 3 'a deciding metric that nobody measured: cannot tell' \
+    run read.fio --a pace-1000 --b pace-900 --decide syscalls --suite x
 
 # --- Ways to say it
 
@@ -110,12 +93,8 @@ ok 'run may be left out'
 qc --a pace-1000 --b pace-900 --fio "$here/paced-fio" --pairs 8 --suite x read.fio
 [ "$rc" = 1 ] && said 'slower'
 ok 'also with options first'
-measure self-check read.fio --a pace-1000 --suite self
-ended 0 ''
-ok 'self-check'
-measure run read.fio --a pace-1000 --self-check --suite self
-ended 0 ''
-ok 'run --self-check'
+measured 0 'self-check' self-check read.fio --a pace-1000 --suite self
+measured 0 'run --self-check' run read.fio --a pace-1000 --self-check --suite self
 measure run read.fio --a noisy-1000 --calibrate --suite self --report text=-
 [ "$rc" = 3 ] && said 'can now show an effect of [0-9.]+ % in IOPS'
 ok 'run --calibrate says what the machine can show'
