@@ -51,6 +51,13 @@ static char *report_of(const char *name, Format *format)
         }                                             \
     } while (0)
 
+static void assert_report_has(const char *name, Format *format, const char *what)
+{
+    g_autofree char *text = report_of(name, format);
+
+    assert_has(text, what);
+}
+
 /* The text up to the first empty line, its lines joined. */
 static char *first_paragraph(const char *text)
 {
@@ -226,20 +233,14 @@ static void test_text_says_all(void)
 
 static void test_text_tables(void)
 {
-    g_autofree char *three = report_of("three-arms", text_80);
-    g_autofree char *arms = report_of("arm-sweep", text_80);
-    g_autofree char *cases = report_of("case-sweep", text_80);
-    g_autofree char *words = report_of("word-sweep", text_80);
-    g_autofree char *hosts = report_of("hosts", text_80);
-
-    assert_has(three, "\n                    c ");
-    assert_has(arms, "IOPS over qaio_poll_max_ns, job randread\n");
-    assert_has(arms, "\n  4000              a ");
-    assert_has(cases, "IOPS over iodepth, job randread\n");
-    assert_has(cases, "\n  64       a ");
-    assert_has(cases, "\n           b ");
-    assert_has(words, "\n  on          a ");
-    assert_has(hosts, "\nrandread, on 10.0.0.2 (6 pairs)\n");
+    assert_report_has("three-arms", text_80, "\n                    c ");
+    assert_report_has("arm-sweep", text_80, "IOPS over qaio_poll_max_ns, job randread\n");
+    assert_report_has("arm-sweep", text_80, "\n  4000              a ");
+    assert_report_has("case-sweep", text_80, "IOPS over iodepth, job randread\n");
+    assert_report_has("case-sweep", text_80, "\n  64       a ");
+    assert_report_has("case-sweep", text_80, "\n           b ");
+    assert_report_has("word-sweep", text_80, "\n  on          a ");
+    assert_report_has("hosts", text_80, "\nrandread, on 10.0.0.2 (6 pairs)\n");
 }
 
 /* A comparison without a point of the sweep is no part of it; one in two sweeps is in both. */
@@ -265,14 +266,11 @@ static void test_text_two_sweeps(void)
 static void test_nothing(void)
 {
     g_autofree char *text = report_of("empty", text_80);
-    g_autofree char *markdown = report_of("empty", report_markdown);
-    g_autofree char *junit = report_of("empty", report_junit);
-    g_autofree char *tap = report_of("empty", report_tap);
 
     g_assert_true(g_str_has_prefix(text, "nothing was compared"));
-    assert_has(markdown, "nothing was compared");
-    assert_has(junit, "tests=\"1\" failures=\"0\" errors=\"1\"");
-    assert_has(tap, "\nnot ok 1 ");
+    assert_report_has("empty", report_markdown, "nothing was compared");
+    assert_report_has("empty", report_junit, "tests=\"1\" failures=\"0\" errors=\"1\"");
+    assert_report_has("empty", report_tap, "\nnot ok 1 ");
 }
 
 /* Markdown. */
