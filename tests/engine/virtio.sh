@@ -28,9 +28,13 @@ stats_say() {
     [ "$said" = true ] || { note "not so: $1 ($said)" "$(jq -c '[.virtio, .completions, .requests]' "$T/stats" 2>&1 | head -n 3)"; false; }
 }
 
-# file_run RUN: the jobs of $T/RUN.fio.
+# file_run RUN: the job file of stdin, without the beginning of its [global], which is the same for all.
 file_run() {
     run=$1 rc=0
+    {
+        printf '%s\n' '[global]' "ioengine=$engine" "filename=$device" size=1m direct=1 qaio_frontend=virtio
+        cat
+    } >"$T/$run.fio"
     rm -f "$T/stats"
     (cd "$T" && timeout -k 5 $((40 * ${QAIO_TIMEOUT_FACTOR:-1})) env ${QAIO_PRELOAD:+LD_PRELOAD=$QAIO_PRELOAD} "$FIO" \
         --output-format=json --output="$run.out" "$run.fio" >"$run.log" 2>&1) || rc=$?
@@ -42,27 +46,20 @@ file_run() {
 # The jobs of stdin, "NAME OPTION...", at the same time; a test point for each.
 jobs_at_once() {
     local name options names=() n=0
-    cat >"$T/$1.fio" <<END
-[global]
-ioengine=$engine
-filename=$device
-size=1m
-direct=1
+    cat >"$T/$1.jobs" <<END
 bs=4k
 iodepth=32
 rw=randwrite
 verify=crc32c
 verify_fatal=1
-qaio_frontend=virtio
 qaio_stats=$T/stats
 END
     while read -r name options; do
         printf '[job%s]\noffset=%sm\n%s\n' $n $n "${options// /$'\n'}"
         names+=("${name//_/ }: $options")
         n=$((n + 1))
-    done >"$T/$1.jobs"
-    cat "$T/$1.jobs" >>"$T/$1.fio"
-    file_run "$1"
+    done >>"$T/$1.jobs"
+    file_run "$1" <"$T/$1.jobs"
     n=0
     for name in "${names[@]}"; do
         no_crash && is_so ".jobs[$n] | .error == 0 and .read.io_bytes == 1048576" && stats_say "map(select(.job == \"job$n\"))
@@ -148,23 +145,16 @@ for thread in 0 1; do
     ok "four jobs with two IOThreads, thread=$thread"
     rm -f "$T"/jobs.*
 done
-cat >"$T/unlike.fio" <<END
-[global]
-ioengine=$engine
-filename=$device
-size=1m
-direct=1
+file_run unlike <<END
 rw=randread
 thread=1
 time_based
 runtime=1
-qaio_frontend=virtio
 qaio_iothread=1
 [one]
 [other]
 qaio_poll_max_ns=7
 END
-file_run unlike
 is_refused '^qaio: qaio_iothread=1: another job .* the same options'
 ok 'jobs that want different things of one IOThread'
 
