@@ -3,23 +3,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # timeout: 240
 
-set -u
-srcdir=${srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
-print_report=${builddir:?make check sets it}/tests/results/print-report
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=lib.sh
+. "$here/lib.sh"
 
-skip() {
-    echo "1..0 # SKIP $1"
-    exit 0
-}
-
-[ -x "$print_report" ] || skip "qaio-compare is not built here"
 command -v gnuplot >/dev/null || skip "no gnuplot (Debian: gnuplot-nox)"
 chromium=$(command -v chromium || command -v chromium-browser || command -v google-chrome) ||
     skip "no Chromium (Debian: chromium)"
-
-dir=$(mktemp -d) || exit 99
-trap 'rm -rf "$dir"' EXIT
-trap 'exit 130' INT TERM HUP
 
 # A report and how many figures it must have: two for each table, one for each sweep.
 reports=(slower:2 hostile:4 three-arms:2 arm-sweep:3 case-sweep:9 word-sweep:3 hosts:4 unknown-values:2 empty:0)
@@ -57,7 +47,7 @@ result() {
     echo "$1 $number - $2"
 }
 
-cp "$srcdir/tests/results/html-check.js" "$dir"
+cp "$here/html-check.js" "$dir"
 for report in "${reports[@]}"; do
     "$print_report" "${report%:*}" html gnuplot >"$dir/${report%:*}.html" || exit 99
 done

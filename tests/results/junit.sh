@@ -2,19 +2,10 @@
 # Proves that the JUnit report is what CI systems read: each kind of judgement against a schema of JUnit's XML.
 # SPDX-License-Identifier: GPL-2.0-or-later
 
-set -u
-print_report=${builddir:?make check sets it}/tests/results/print-report
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
 
-skip() {
-    echo "1..0 # SKIP $1"
-    exit 0
-}
-
-[ -x "$print_report" ] || skip "qaio-compare is not built here"
 command -v xmllint >/dev/null || skip "no xmllint (Debian: libxml2-utils)"
-
-dir=$(mktemp -d) || exit 99
-trap 'rm -rf "$dir"' EXIT
 
 # What Jenkins, GitLab and the others have in common.
 cat >"$dir/junit.xsd" <<'EOF'
