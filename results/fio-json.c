@@ -19,6 +19,7 @@
 #include "fio-options.h"
 #include "hosts.h"
 #include "json-fields.h"
+#include "json-member.h"
 #include "untrusted-json.h"
 
 /* A sample in the making: what is added up before it is divided. */
@@ -347,4 +348,29 @@ gboolean fio_json_read_file(const char *path, GPtrArray *samples, GError **error
     }
     g_free(text);
     return good;
+}
+
+static char *failure_of(JsonNode *node)
+{
+    JsonObject *job = JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+    const char *name = job ? json_string(job, "jobname") : NULL;
+    guint64 code;
+
+    if (!name || !json_uint(job, "error", G_MAXINT, &code) || code == 0) {
+        return NULL;
+    }
+    return g_strdup_printf("job %s: %s", name, g_strerror(code));
+}
+
+char *fio_json_failure(const char *path)
+{
+    JsonObject *root = untrusted_json_load(path, NULL);
+    JsonArray *jobs = root ? json_array(root, "jobs") : NULL;
+    char *failure = NULL;
+
+    for (guint i = 0; jobs && i < json_array_get_length(jobs) && !failure; i++) {
+        failure = failure_of(json_array_get_element(jobs, i));
+    }
+    g_clear_pointer(&root, json_object_unref);
+    return failure;
 }

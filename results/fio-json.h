@@ -21,4 +21,8 @@ gboolean fio_json_read(const char *text, gsize length, GPtrArray *samples, GErro
 /* The same from a file. */
 gboolean fio_json_read_file(const char *path, GPtrArray *samples, GError **error);
 
+/* What ended the first job that failed, "job read: Permission denied", as fio may say it nowhere
+ * else; NULL when the file @path does not tell. The caller frees it. */
+char *fio_json_failure(const char *path);
+
 #endif

@@ -7,6 +7,7 @@
  */
 #include "fio-run.h"
 #include <string.h>
+#include "fio-json.h"
 
 G_DEFINE_QUARK(qaio - fio - run - error, fio_run_error)
 
@@ -82,11 +83,15 @@ static GPtrArray *command_line(const FioRun *run)
     return argv;
 }
 
-static char *problem_of(const Process *process)
+/* fio does not say on stderr that a file of a job could not be opened. */
+static char *problem_of(const Process *process, const char *output)
 {
     g_autofree char *how = process_problem(process);
     g_autofree char *why = how ? fio_reason(process->errors) : NULL;
 
+    if (how && !why && output) {
+        why = fio_json_failure(output);
+    }
     if (!how || !why) {
         return how ? g_strdup_printf("fio: %s", how) : NULL;
     }
@@ -110,7 +115,7 @@ gboolean fio_run(FioRun *run, GError **error)
     }
     run->seconds = process.seconds;
     run->interrupted = process.interrupted;
-    run->problem = problem_of(&process);
+    run->problem = problem_of(&process, run->output);
     g_free(process.errors);
     return TRUE;
 }

@@ -3,6 +3,8 @@
 #include "fio-json.h"
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
+#include <glib/gstdio.h>
 #include "untrusted-json.h"
 
 /* The path of a file that fio wrote; the caller frees it. */
@@ -403,6 +405,35 @@ static void test_files(void)
     g_ptr_array_unref(samples);
 }
 
+static void test_failure(void)
+{
+    static const struct {
+        const char *text, *failure;
+    } texts[] = {
+        { "{ \"jobs\": [{ \"jobname\": \"a\", \"error\": 0 },\n"
+          "{ \"jobname\": \"b\", \"error\": 13 }, { \"jobname\": \"c\", \"error\": 5 }] }",
+          "job b: Permission denied" },
+        { "{ \"jobs\": [13, null, { \"error\": 13 }, { \"jobname\": 1, \"error\": 13 },\n"
+          "{ \"jobname\": \"a\", \"error\": -1 }] }",
+          NULL },
+        { "{ \"jobs\": { \"jobname\": \"a\", \"error\": 13 } }", NULL },
+        { "{ \"client_stats\": [] }", NULL },
+        { "fio: no JSON", NULL },
+    };
+    g_autofree char *path = g_build_filename(g_get_tmp_dir(), "qaio-failure-XXXXXX", NULL);
+
+    g_assert_cmpint(close(g_mkstemp(path)), ==, 0);
+    for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autofree char *failure = NULL;
+
+        g_assert_true(g_file_set_contents(path, texts[i].text, -1, NULL));
+        failure = fio_json_failure(path);
+        g_assert_cmpstr(failure, ==, texts[i].failure);
+    }
+    g_unlink(path);
+    g_assert_null(fio_json_failure(path));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -422,5 +453,6 @@ int main(int argc, char **argv)
     g_test_add_func("/fio-json/excessive", test_excessive);
     g_test_add_func("/fio-json/cut-anywhere", test_cut_anywhere);
     g_test_add_func("/fio-json/files", test_files);
+    g_test_add_func("/fio-json/failure", test_failure);
     return g_test_run();
 }
