@@ -62,15 +62,21 @@ static guint append_items(const Judgement *judgement, GString *s, guint arm)
     return n;
 }
 
-/* How many pairs all that we cannot tell about @arm would take: the most. */
+/* How many pairs all that we cannot tell about @arm would take: the most. No number of them tells
+ * what was not measured. */
 static void append_pairs_needed(const Judgement *judgement, GString *s, guint arm)
 {
     guint most = 0, pairs = 0;
+    bool all = true;
 
     for (guint i = 0; i < judgement->comparisons->len; i++) {
         const Comparison *c = g_ptr_array_index(judgement->comparisons, i);
 
-        if (is_of(judgement, c, arm)) {
+        if (!is_of(judgement, c, arm)) {
+            continue;
+        }
+        all = all && c->pairs > 0;
+        if (c->pairs > 0) {
             most = MAX(most, c->pairs_needed ? c->pairs_needed : G_MAXUINT);
             pairs = MAX(pairs, c->pairs);
         }
@@ -82,6 +88,7 @@ static void append_pairs_needed(const Judgement *judgement, GString *s, guint ar
     } else {
         g_string_append_printf(s, "; about %u pairs would tell", most);
     }
+    g_string_append(s, all || pairs < 2 ? "" : " of what was measured");
 }
 
 static void append_relation(const Judgement *judgement, GString *s, guint arm)
@@ -195,6 +202,9 @@ char *words_headline(const Judgement *judgement)
         append_obstacles(judgement, s);
     } else if (self_check_is_quiet(judgement)) {
         append_smallest(judgement, s);
+        if (s->len == 0 && judgement->comparisons->len) {
+            g_string_append(s, "too few pairs to say what this machine can show");
+        }
     } else {
         append_arms(judgement, s);
     }

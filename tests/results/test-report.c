@@ -114,7 +114,23 @@ static void test_headline(void)
     fixture_comparison(f, 0, 1, METRIC_IOPS)->pairs_needed = 40;
     assert_headline(f, VERDICT_CANNOT_TELL,
                     "cannot tell whether b is slower than a: IOPS 0.97 (0.90..1.05); about 40 "
-                    "pairs would tell");
+                    "pairs would tell ");
+    fixture_free(f);
+}
+
+/* No number of pairs tells what was not measured; they still tell the rest. */
+static void test_headline_of_what_was_not_measured(void)
+{
+    Fixture *f = fixture_new("cannot-tell");
+
+    set_ratio(f, METRIC_IOPS, 0.97, 0.9, 1.05, VERDICT_CANNOT_TELL);
+    fixture_comparison(f, 0, 1, METRIC_IOPS)->pairs_needed = 40;
+    set_ratio(f, METRIC_LAT_P99, NAN, NAN, NAN, VERDICT_CANNOT_TELL);
+    fixture_comparison(f, 0, 1, METRIC_LAT_P99)->pairs = 0;
+    fixture_comparison(f, 0, 1, METRIC_LAT_P99)->pairs_needed = 0;
+    assert_headline(f, VERDICT_CANNOT_TELL,
+                    "cannot tell whether b is slower than a: IOPS 0.97 (0.90..1.05), p99 latency "
+                    "not measured; about 40 pairs would tell of what was measured ");
     fixture_free(f);
 }
 
@@ -668,6 +684,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/report/headline", test_headline);
     g_test_add_func("/report/headline/decides", test_headline_of_what_does_not_decide);
+    g_test_add_func("/report/headline/not-measured", test_headline_of_what_was_not_measured);
     g_test_add_func("/report/headline/self-check", test_self_check);
     g_test_add_func("/report/nothing", test_nothing);
     g_test_add_func("/report/text/fits", test_text_fits);
