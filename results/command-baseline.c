@@ -26,7 +26,7 @@ static gboolean add_arms(Suite *suite, const Suite *kept, GError **error)
         Arm *arm = arm_parse(old->name, old->spec, error);
 
         if (!arm) {
-            g_prefix_error(error, "arm %s of the baseline: ", old->name);
+            g_prefix_error(error, "the baseline's ");
             return FALSE;
         }
         g_ptr_array_add(suite->arms, arm);

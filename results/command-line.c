@@ -89,7 +89,11 @@ static gboolean read_arm(const char *option, const char *value, gpointer data, G
     if (*value == '\0') {
         return bad(error, option, "an engine, and its options after commas", value);
     }
-    g_free(o->arms[letter]);
+    if (o->arms[letter]) {
+        g_set_error(error, OPTIONS_ERROR, 0, "%s is given twice: each arm has a letter of its own",
+                    option);
+        return FALSE;
+    }
     o->arms[letter] = g_strdup(value);
     return TRUE;
 }

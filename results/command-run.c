@@ -21,7 +21,6 @@ static gboolean add_arm(Suite *suite, int letter, const char *spec, GError **err
         g_ptr_array_add(suite->arms, arm);
         return TRUE;
     }
-    g_prefix_error(error, "--%s: ", name);
     return FALSE;
 }
 

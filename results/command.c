@@ -163,6 +163,9 @@ static gboolean write_report(const Judgement *judgement, const ReportFile *repor
     ok = g_str_equal(report->file, "-")
              ? print(text, error)
              : g_file_set_contents(report->file, text->str, text->len, error);
+    if (!ok) {
+        g_prefix_error(error, "--report %s=%s: ", report->format, report->file);
+    }
     g_string_free(text, TRUE);
     return ok;
 }
@@ -197,15 +200,18 @@ static gboolean wants_table(const Options *options)
     return !options->quiet;
 }
 
+/* All of them, also when one cannot be written; @error is the first's. */
 static gboolean report_all(const Judgement *judgement, const Options *options, const char *folder,
                            GError **error)
 {
-    gboolean ok = !wants_table(options) || print_table(judgement, error);
+    gboolean ok = !folder || store_reports(judgement, folder, error);
 
-    for (guint i = 0; i < options->reports->len && ok; i++) {
-        ok = write_report(judgement, g_ptr_array_index(options->reports, i), error);
+    ok = (!wants_table(options) || print_table(judgement, ok ? error : NULL)) && ok;
+    for (guint i = 0; i < options->reports->len; i++) {
+        ok = write_report(judgement, g_ptr_array_index(options->reports, i), ok ? error : NULL) &&
+             ok;
     }
-    return ok && (!folder || store_reports(judgement, folder, error));
+    return ok;
 }
 
 int command_conclude(const Suite *suite, const Options *options, const char *folder,

@@ -84,6 +84,7 @@ static char *open_folder(const Suite *suite, const Options *options, GError **er
 
     if (folder &&
         (!store_copy_jobs(folder, suite, error) || !store_write_manifest(folder, suite, error))) {
+        store_drop(folder);
         g_clear_pointer(&folder, g_free);
     }
     return folder;

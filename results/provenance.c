@@ -47,8 +47,7 @@ static gboolean add_fio(JsonObject *object, const char *fio, GError **error)
     json_add_string(about, "version", version);
     json_object_set_object_member(object, "fio", about);
     if (!version) {
-        g_prefix_error(error,
-                       "%s does not run (Debian: apt-get install fio; or --fio PATH): ", fio);
+        g_prefix_error(error, "--fio: ");
     }
     g_free(path);
     g_free(version);

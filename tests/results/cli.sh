@@ -10,7 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 compare=$builddir/qaio-compare
 [ -x "$compare" ] || skip_all "qaio-compare is not built (Debian: libjson-glib-dev)"
 run=
-plan 73
+plan 78
 
 export PACED_FIO_LOG=$T/log
 unset COLUMNS
@@ -72,6 +72,10 @@ measured 4 'runs that fail in one arm: status 4' run read.fio --a pace-1000 --b 
 qc judge "$(newest fails)"
 ended 4 '' && said 'it is broken'
 ok 'they are kept, with why'
+measure run read.fio --a pace-1000 --b denied --suite denied
+qc judge "$(newest denied)"
+ended 4 '' && said 'job read: Permission denied'
+ok 'why, also where only the JSON of fio has it'
 
 measured 0 '--fail-on without slower' \
     run read.fio --a pace-1000 --b pace-900 --fail-on cannot-tell,not-comparable --suite x
@@ -98,6 +102,9 @@ measured 0 'run --self-check' run read.fio --a pace-1000 --self-check --suite se
 measure run read.fio --a noisy-1000 --calibrate --suite self --report text=-
 [ "$rc" = 3 ] && said 'can now show an effect of [0-9.]+ % in IOPS'
 ok 'run --calibrate says what the machine can show'
+qc run read.fio --fio "$here/paced-fio" --pairs 2 --a noisy-1000 --self-check --suite few
+[ "$rc" = 3 ] && said '^too few pairs to say what this machine can show'
+ok 'a self-check of too few pairs says so'
 measure run read.fio --a pace-1000 --self-check --b pace-900
 ended 2 'a self-check has one arm'
 ok 'a self-check with two arms'
@@ -117,6 +124,7 @@ bad() {
 bad 'no job file here, and no command: run' 'no such command' sprint
 bad 'no job file' 'no job file' run --b pace-1
 bad 'nothing to compare' 'one arm' run read.fio
+bad '^qaio-compare: --b is given twice' 'two arms of one letter' run read.fio --b x --b y
 bad 'Unknown option --bogus' 'unknown option' run read.fio --bogus
 bad 'there is no metric "speed"; there are iops, bw, lat-mean, .*syscalls' 'unknown metric' run read.fio --b x --decide speed
 bad '--fail-on: slower, cannot-tell' 'unknown outcome' run read.fio --b x --fail-on faster
@@ -128,15 +136,18 @@ bad '--ram: a size' 'a size of no sense' run read.fio --b x --ram=7
 bad 'say one' '--ram and --device' run read.fio --b x --ram --device /dev/null
 bad '--hosts runs where the servers are' '--hosts and --device' run read.fio --b x --hosts f --device /dev/null
 bad "a suite's name" 'a suite that leads elsewhere' run read.fio --b pace-1 --suite ../x
-bad 'nosuch.fio' 'no such job file' run nosuch.fio read.fio --b pace-1 --fio "$here/paced-fio"
-bad 'nosuch' 'no such fio' run read.fio --b pace-1 --fio ./nosuch
-bad 'libnone.so' 'no such library' run read.fio --b external:./libnone.so --fio "$here/paced-fio"
+bad 'nosuch.fio' 'no such job file' run nosuch.fio read.fio --b pace-1 --fio "$here/paced-fio" \
+    --suite absent
+[ -z "$(find "$T/results/absent" -name runs)" ]
+ok 'nothing is kept of a job file that is not there'
+bad '^qaio-compare: --fio: cannot run ./nosuch .*apt-get install fio' 'no such fio' run read.fio --b pace-1 --fio ./nosuch
+bad "^qaio-compare: --b: './libnone.so': no such engine" 'no such library' run read.fio --b external:./libnone.so --fio "$here/paced-fio"
 bad 'a folder with a manifest.json' 'judge of nothing' judge nowhere
 bad 'one folder of stored runs, or two' 'judge of three' judge a b c
 bad 'baseline set SUITE' 'baseline of nothing' baseline set
 bad 'no complete set of suite none' 'a baseline without runs' baseline set none
 bad 'has no baseline' 'a check without a baseline' baseline check none
-bad 'Is a directory|cannot be written|Failed to create' 'a report that cannot be written' judge "$(newest same)" --quiet --report json=/nonexistent/x
+bad '--report json=/nonexistent/x: ' 'a report that cannot be written' judge "$(newest same)" --quiet --report json=/nonexistent/x
 
 # --- What is stored
 
@@ -148,6 +159,9 @@ ok 'the manifest: order, seed, versions and hashes, the machine'
 [ "$(find "$set/runs" -name '*.json' | wc -l)" = 16 ] && [ -s "$set/report.txt" ] && [ -s "$set/report.html" ] &&
     jq -e .schema "$set/report.json" >/dev/null && grep -q '^rw=randread' "$set/jobs/read.fio"
 ok 'every raw output, the job files, the reports'
+measure run read.fio --a pace-1000 --b pace-1000 --suite partly --report json=/nonexistent/x --report tap="$T/partly.tap"
+ended 2 'nonexistent' && [ -s "$T/partly.tap" ] && [ -s "$(newest partly)/report.html" ]
+ok 'a report that cannot be written takes no other with it'
 qc judge "$set" --report json="$T/again.json" --report junit="$T/x.xml" --report tap="$T/x.tap" --report markdown="$T/x.md" \
     --report html="$T/x.html"
 ended 0 '' && cmp -s "$T/again.json" "$set/report.json" && grep -q '<testsuite' "$T/x.xml" && grep -q '^1\.\.' "$T/x.tap" &&
