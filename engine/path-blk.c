@@ -50,43 +50,43 @@ static inline bool qaio_submitted(struct qaio_data *qd, Coroutine *co, const str
     return true;
 }
 
-static void qaio_mark_submit(struct qaio_data *qd, unsigned n)
+/* The kernel took a batch of @n requests, for which the coroutines nth(@batch, 0) and so on wait.
+ */
+static QAIO_ALWAYS_INLINE void batch_submitted(struct qaio_data *qd, const void *batch, unsigned n,
+                                               Coroutine *(*nth)(const void *batch, unsigned i))
 {
-    if (likely(n)) {
-        io_u_mark_submit(qd->td, n);
-    }
-}
-
-/* From linux-aio: the kernel took this batch. */
-static void laio_submitted(void *opaque, struct iocb **iocbs, int n)
-{
-    struct qaio_data *qd = opaque;
-    unsigned news = n;
-    struct timespec now;
-
-    qaio_issue_time(qd->td, &now);
-    for (int i = 0; i < n; i++) {
-        if (unlikely(!qaio_submitted(qd, laio_iocb_coroutine(iocbs[i]), &now))) {
-            news--;
-        }
-    }
-    qaio_mark_submit(qd, news);
-}
-
-/* The same from io_uring. */
-static void luring_submitted(void *opaque, Coroutine *const *cos, unsigned n)
-{
-    struct qaio_data *qd = opaque;
     unsigned news = n;
     struct timespec now;
 
     qaio_issue_time(qd->td, &now);
     for (unsigned i = 0; i < n; i++) {
-        if (unlikely(!qaio_submitted(qd, cos[i], &now))) {
+        if (unlikely(!qaio_submitted(qd, nth(batch, i), &now))) {
             news--;
         }
     }
-    qaio_mark_submit(qd, news);
+    if (likely(news)) {
+        io_u_mark_submit(qd->td, news);
+    }
+}
+
+static inline Coroutine *nth_of_iocbs(const void *batch, unsigned i)
+{
+    return laio_iocb_coroutine(((struct iocb *const *)batch)[i]);
+}
+
+static void laio_submitted(void *opaque, struct iocb **iocbs, int n)
+{
+    batch_submitted(opaque, iocbs, n, nth_of_iocbs);
+}
+
+static inline Coroutine *nth_of_coroutines(const void *batch, unsigned i)
+{
+    return ((Coroutine *const *)batch)[i];
+}
+
+static void luring_submitted(void *opaque, Coroutine *const *cos, unsigned n)
+{
+    batch_submitted(opaque, cos, n, nth_of_coroutines);
 }
 
 /* All that was queued and is not in the kernel's queue has gone to workers, or waits for limits. */
