@@ -44,12 +44,15 @@
               .help = "The device stops for a full disk; else the request fails" },      \
     }
 
-/* In place of storing it, which leaves no trace of a 0. */
+/* In place of storing it, which leaves no trace of a 0. A bad value stays, for check_ranges(): fio
+ * takes "-1" for a range, and comes again with its end. */
 static int poll_max_ns_chosen(void *data, long long *value)
 {
     struct qaio_options *options = data;
 
-    options->poll_max_ns = *value;
+    if (options->poll_max_ns <= MAX_POLL_NS) {
+        options->poll_max_ns = *value;
+    }
     options->poll_given = true;
     return 0;
 }
