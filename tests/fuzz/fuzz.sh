@@ -1,5 +1,5 @@
 #!/bin/bash
-# Fuzzes each target for some seconds with libFuzzer, starting from its corpus; speaks TAP.
+# Fuzzes the targets, all at the same time, for some seconds with libFuzzer, starting from their corpora; speaks TAP.
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # usage: fuzz.sh BUILD SECONDS [TARGET...]
@@ -27,19 +27,30 @@ dictionary() {
 
 fuzz() {
     local name=$1 found=$PWD/fuzz-$1.found
-    make -s FUZZ_MAIN=-fsanitize=fuzzer "tests/fuzz/fuzz-$name" >"fuzz-$name.log" 2>&1 &&
-        mkdir -p "$found" || return 1
+    mkdir -p "$found" || return 1
     # shellcheck disable=SC2046 # no word or one
     G_SLICE=always-malloc "tests/fuzz/fuzz-$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=1024 \
         -max_len=65536 -print_final_stats=1 $(dictionary "$name") -artifact_prefix="fuzz-$name-" \
-        "$found" "$top/tests/fuzz/corpus/$name" >>"fuzz-$name.log" 2>&1
+        "$found" "$top/tests/fuzz/corpus/$name" >"fuzz-$name.log" 2>&1
 }
+
+if ! make -s -j"$(nproc)" FUZZ_MAIN=-fsanitize=fuzzer "${targets[@]/#/tests/fuzz/fuzz-}" >fuzz-make.log 2>&1; then
+    tail -n 30 fuzz-make.log
+    echo "Bail out! the targets do not build"
+    exit 1
+fi
+trap 'kill $(jobs -p) 2>/dev/null; exit 130' INT TERM HUP
+pids=()
+for name in "${targets[@]}"; do
+    fuzz "$name" &
+    pids+=($!)
+done
 
 echo "1..${#targets[@]}"
 failed=0
 for i in "${!targets[@]}"; do
     name=${targets[i]}
-    if fuzz "$name"; then
+    if wait "${pids[i]}"; then
         echo "ok $((i + 1)) fuzz-$name: $(sed -n 's/^stat::number_of_executed_units: *//p' "fuzz-$name.log") inputs"
     else
         tail -n 30 "fuzz-$name.log" | sed 's/^/# /'
