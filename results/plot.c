@@ -170,7 +170,7 @@ static char *run_gnuplot(const char *gnuplot, const char *script, GError **error
 /* Takes @text. */
 static char *replace(char *text, const char *pattern, const char *by)
 {
-    g_autoptr(GRegex) regex = g_regex_new(pattern, G_REGEX_DOTALL | G_REGEX_OPTIMIZE, 0, NULL);
+    g_autoptr(GRegex) regex = g_regex_new(pattern, G_REGEX_DOTALL, 0, NULL);
     char *result = g_regex_replace(regex, text, -1, 0, by, 0, NULL);
 
     g_free(text);

@@ -160,7 +160,6 @@ static void test_leftovers(void)
 /* The child ends when we die without a chance to end it. */
 static void test_orphan(void)
 {
-    g_autoptr(GString) out = g_string_new(NULL);
     int fds[2];
     char buffer[32] = "";
     GPid child, sleeper;
