@@ -39,11 +39,10 @@ static void add_cases(Suite *suite, const Suite *kept, const char *folder)
 {
     for (guint i = 0; i < kept->cases->len; i++) {
         const Case *old = g_ptr_array_index(kept->cases, i);
-        Case *kase = g_new0(Case, 1);
+        Case *kase = case_copy(old);
 
-        kase->name = g_strdup(old->name);
+        g_free(kase->job_file);
         kase->job_file = store_job_file(folder, old);
-        kase->options = g_strdupv(old->options);
         g_ptr_array_add(suite->cases, kase);
     }
 }

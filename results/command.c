@@ -113,10 +113,16 @@ static gboolean shows_colours(void)
     return isatty(STDOUT_FILENO) && !g_getenv("NO_COLOR") && term && !g_str_equal(term, "dumb");
 }
 
-static void report_as(const Judgement *judgement, const char *format, GString *out)
+static void report_as_html(const Judgement *judgement, GString *out)
 {
     char *gnuplot = g_find_program_in_path("gnuplot");
 
+    report_html(judgement, gnuplot, out);
+    g_free(gnuplot);
+}
+
+static void report_as(const Judgement *judgement, const char *format, GString *out)
+{
     if (g_str_equal(format, "text")) {
         report_text(judgement, USUAL, FALSE, out);
     } else if (g_str_equal(format, "markdown")) {
@@ -128,9 +134,8 @@ static void report_as(const Judgement *judgement, const char *format, GString *o
     } else if (g_str_equal(format, "tap")) {
         report_tap(judgement, out);
     } else {
-        report_html(judgement, gnuplot, out);
+        report_as_html(judgement, out);
     }
-    g_free(gnuplot);
 }
 
 static gboolean print(const GString *text, GError **error)

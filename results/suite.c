@@ -26,6 +26,32 @@ void case_free(Case *kase)
     }
 }
 
+Arm *arm_copy(const Arm *arm)
+{
+    Arm *copy = g_new(Arm, 1);
+
+    *copy = (Arm){
+        .kind = arm->kind,
+        .name = g_strdup(arm->name),
+        .spec = g_strdup(arm->spec),
+        .engine = g_strdup(arm->engine),
+        .options = g_strdupv(arm->options),
+    };
+    return copy;
+}
+
+Case *case_copy(const Case *kase)
+{
+    Case *copy = g_new(Case, 1);
+
+    *copy = (Case){
+        .name = g_strdup(kase->name),
+        .job_file = g_strdup(kase->job_file),
+        .options = g_strdupv(kase->options),
+    };
+    return copy;
+}
+
 Sample *sample_new(const char *job, const char *host)
 {
     Sample *sample = g_new0(Sample, 1);

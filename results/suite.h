@@ -71,6 +71,10 @@ void sample_free(Sample *sample);
 void run_free(Run *run);
 void suite_free(Suite *suite);
 
+/* The same with all that it owns; for the caller to alter and to free. */
+Arm *arm_copy(const Arm *arm);
+Case *case_copy(const Case *kase);
+
 /* A suite without arms, cases and runs. */
 Suite *suite_new(const char *name);
 

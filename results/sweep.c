@@ -48,12 +48,13 @@ static char *const *arm_options(gconstpointer item)
 static gpointer arm_at_point(gconstpointer item, const char *option)
 {
     const Arm *arm = item;
-    Arm *point = g_new0(Arm, 1);
+    Arm *point = arm_copy(arm);
 
-    point->kind = arm->kind;
+    g_free(point->name);
+    g_free(point->spec);
+    g_strfreev(point->options);
     point->name = g_strdup_printf("%s %s", arm->name, option);
     point->spec = g_strdup_printf("%s,%s", arm->spec, option);
-    point->engine = g_strdup(arm->engine);
     point->options = options_with(arm->options, option);
     return point;
 }
@@ -71,10 +72,11 @@ static char *const *case_options(gconstpointer item)
 static gpointer case_at_point(gconstpointer item, const char *option)
 {
     const Case *kase = item;
-    Case *point = g_new0(Case, 1);
+    Case *point = case_copy(kase);
 
+    g_free(point->name);
+    g_strfreev(point->options);
     point->name = g_strdup_printf("%s %s", kase->name, option);
-    point->job_file = g_strdup(kase->job_file);
     point->options = options_with(kase->options, option);
     return point;
 }

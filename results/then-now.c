@@ -125,13 +125,12 @@ static gboolean find_cases(Merge *m, const GArray *arms, GArray *matches, GError
 
         for (guint k = 0; k < arms->len && other >= 0; k++) {
             Match match = g_array_index(arms, Match, k);
-            Case *copy = g_new0(Case, 1);
+            Case *copy = case_copy(kase);
 
             match.kase[THEN] = i;
             match.kase[NOW] = other;
+            g_free(copy->name);
             copy->name = case_name(m->from[THEN], kase->name, match.arm[THEN], arms->len);
-            copy->job_file = g_strdup(kase->job_file);
-            copy->options = g_strdupv(kase->options);
             g_ptr_array_add(m->to->cases, copy);
             g_array_append_val(matches, match);
         }
@@ -236,13 +235,10 @@ static void copy_runs(Merge *m, guint kase, const Match *match)
 
 static void add_arm(Suite *to, const char *name, const Arm *from)
 {
-    Arm *arm = g_new0(Arm, 1);
+    Arm *arm = arm_copy(from);
 
-    arm->kind = from->kind;
+    g_free(arm->name);
     arm->name = g_strdup(name);
-    arm->spec = g_strdup(from->spec);
-    arm->engine = g_strdup(from->engine);
-    arm->options = g_strdupv(from->options);
     g_ptr_array_add(to->arms, arm);
 }
 
