@@ -117,9 +117,6 @@ void virtio_harvest(struct qaio_virtio *v);
 /* How @vr, which is done, ended: 0 or -errno. */
 int virtio_result(const struct virtio_request *vr);
 
-/* Whether the job has failed; tells fio, which forgets errors when it is to continue on them. */
-bool virtio_has_failed(struct qaio_virtio *v);
-
 /*
  * For one who has harvested and needs more: turn the loop, or sleep until an interrupt if
  * @blocking. False, with the reason in the log and for fio, when nothing more will come: a

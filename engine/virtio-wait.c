@@ -39,7 +39,8 @@ static QAIO_COLD void fail_job(struct qaio_virtio *v, int error)
     tell_fio(v);
 }
 
-bool virtio_has_failed(struct qaio_virtio *v)
+/* Tells fio each time, which forgets errors when it is to continue on them. */
+static bool has_failed(struct qaio_virtio *v)
 {
     if (likely(!v->failed)) {
         return false;
@@ -238,7 +239,7 @@ static bool busy_ones_work(struct qaio_virtio *v)
 
 bool virtio_wait(struct qaio_virtio *v, bool blocking)
 {
-    if (unlikely(virtio_has_failed(v))) {
+    if (unlikely(has_failed(v))) {
         return false;
     }
     if (unlikely(qatomic_load_acquire(&v->stop_pending))) {

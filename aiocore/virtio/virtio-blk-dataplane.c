@@ -41,7 +41,9 @@ static void notify_guest_bh(void *opaque)
     }
 }
 
-void virtio_blk_data_plane_notify(VirtIODevice *vdev, VirtQueue *vq)
+/* VirtIOBlock.notify while it is started: one interrupt for all that completes in this turn of the
+ * loop. */
+static void virtio_blk_data_plane_notify(VirtIODevice *vdev, VirtQueue *vq)
 {
     VirtIOBlockDataPlane *s = container_of(vdev, VirtIOBlock, parent_obj)->dataplane;
 

@@ -46,8 +46,4 @@ void virtio_blk_data_plane_destroy(VirtIOBlockDataPlane *s);
 int virtio_blk_data_plane_start(VirtIOBlockDataPlane *s, Error **errp);
 void virtio_blk_data_plane_stop(VirtIOBlockDataPlane *s);
 
-/* VirtIOBlock.notify while it is started: interrupt once for all that is completed in this turn of
- * the loop. The IOThread. */
-void virtio_blk_data_plane_notify(VirtIODevice *vdev, VirtQueue *vq);
-
 #endif

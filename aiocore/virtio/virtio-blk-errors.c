@@ -73,16 +73,6 @@ bool virtio_blk_handle_rw_error(VirtIOBlockReq *req, int error, bool is_read)
     }
 }
 
-void virtio_blk_drop_kept(VirtIOBlock *s)
-{
-    VirtIOBlockReq *req;
-
-    while ((req = QTAILQ_FIRST(&s->rq))) {
-        QTAILQ_REMOVE(&s->rq, req, next);
-        virtqueue_detach_element(req->vq, &req->elem, 0);
-    }
-}
-
 unsigned virtio_blk_kept(VirtIOBlock *s)
 {
     VirtIOBlockReq *req;
@@ -103,6 +93,15 @@ static VirtIOBlockReq *take_kept(VirtIOBlock *s)
         QTAILQ_REMOVE(&s->rq, req, next);
     }
     return req;
+}
+
+void virtio_blk_drop_kept(VirtIOBlock *s)
+{
+    VirtIOBlockReq *req;
+
+    while ((req = take_kept(s))) {
+        virtqueue_detach_element(req->vq, &req->elem, 0);
+    }
 }
 
 /* What is joined is of one queue. A request that fails again comes later: callbacks do. */
